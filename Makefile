@@ -1,0 +1,40 @@
+# The two commands: `make demo` and `make test`. Everything lands in .venv, which is quick the second time.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint format schema lock clean
+
+demo: $(READY)
+	$(BIN)/loadcheck demo
+
+test: lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(READY)  ## remake the JSON Schema that editors use for scenarios
+	$(BIN)/loadcheck schema > scenarios/loadcheck.schema.json
+
+# Needs `uv` on the PATH. The lock holds versions and hashes for every platform, and no registry's address.
+lock:
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	    --extra stack --group dev pyproject.toml --output-file requirements.lock
+
+$(READY): requirements.lock pyproject.toml loadcheck/stack/npm/package-lock.json
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/loadcheck fetch
+	touch $(READY)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

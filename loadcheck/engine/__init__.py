@@ -1,0 +1,1 @@
+"""The load engine: what is sent, when, through which transport."""

@@ -1,0 +1,105 @@
+"""What the engine tells: the typed events that judge, record and report consume."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from loadcheck.scenario.model import Phase, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One input of the run, fixed by the seed and by `seq` alone.
+
+    Attributes:
+        seq: Position in the run's sequence of inputs, from 0.
+        request: Index into the scenario's requests.
+        identity: Index into the population.
+        values: The request's variables, in the order in which the scenario names them.
+    """
+
+    seq: int
+    request: int
+    identity: int
+    values: tuple[Scalar, ...] = ()
+
+
+class Lost(StrEnum):
+    """Why an exchange has no whole answer."""
+
+    CONNECT = "no connection"
+    TIMEOUT = "time-out"
+    DISCONNECTED = "connection closed before the answer ended"
+    TOO_LARGE = "answer longer than target.max_answer"
+    PROTOCOL = "not HTTP"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer. Header names are lower-case; of a repeated header the values are joined by commas."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One sending of one request, with its one answer or the reason that there is none.
+
+    Attributes:
+        phase: Index into the scenario's load.
+        intended: When it should have been sent, in seconds since the run's start.
+        sent: When it was sent.
+        done: When its last byte was read, or when it was given up.
+        answer: The answer; None when it was lost.
+        lost: Why there is no answer; None when there is one.
+    """
+
+    draw: Draw
+    phase: int
+    intended: float
+    sent: float
+    done: float
+    answer: Answer | None
+    lost: Lost | None = None
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the intended start to the end: no coordinated omission."""
+        return self.done - self.intended
+
+    @property
+    def service(self) -> float:
+        """Seconds from the actual sending to the end."""
+        return self.done - self.sent
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    """A phase begins, `at` seconds after the run's start."""
+
+    index: int
+    phase: Phase
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """A phase is over, its last exchange included."""
+
+    index: int
+    phase: Phase
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An arrival that could not be sent: as many exchanges as allowed were in flight."""
+
+    phase: int
+    at: float
+
+
+Event = PhaseStarted | Exchange | Missed | PhaseEnded

@@ -1,0 +1,1 @@
+"""Claims, and the tokens signed from them."""

@@ -1,0 +1,1 @@
+"""Judging: pure functions from an exchange and the truth to a verdict."""

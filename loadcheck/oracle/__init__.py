@@ -1,0 +1,1 @@
+"""The asyncpg side: what the right answer is."""

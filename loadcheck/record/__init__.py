@@ -1,0 +1,1 @@
+"""The run folder: history, statistics, findings, summary."""

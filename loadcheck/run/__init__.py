@@ -1,0 +1,1 @@
+"""A run: the whole flow put together, from a scenario to an outcome."""
