@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from loadcheck import __version__
+from loadcheck.cli import demo, fetch, run, token, up
 from loadcheck.errors import ExitCode, LoadcheckError
 
 
@@ -17,6 +18,10 @@ from loadcheck.errors import ExitCode, LoadcheckError
 @click.version_option(__version__, prog_name="loadcheck")
 def cli() -> None:
     """Load and correctness tester for PostgREST row-level security."""
+
+
+for _module in (run, demo, up, token, fetch):
+    cli.add_command(_module.command)
 
 
 def main() -> NoReturn:

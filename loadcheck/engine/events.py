@@ -37,7 +37,7 @@ class Lost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole HTTP answer. Header names are lower-case; of a repeated header the values are joined by commas."""
+    """A whole HTTP answer: header names in lower case, the values of a repeated header joined by commas."""
 
     status: int
     headers: Mapping[str, str]

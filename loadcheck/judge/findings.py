@@ -1,5 +1,6 @@
 """Findings: violations of one kind, told once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from loadcheck.engine.events import Exchange
@@ -31,3 +32,45 @@ class Finding:
     cause: Cause = Cause.UNDETERMINED
     count: int = 0
     victims: set[int] = field(default_factory=set)
+
+
+class Findings:
+    """The findings of a run, in the order of first sight; bounded by the kinds of violation, not by their number."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Finding] = {}
+
+    def add(self, exchange: Exchange, verdict: Verdict, mixes: tuple[int, int | None]) -> Finding | None:
+        """Count a violation; return the finding when it is a new one.
+
+        Args:
+            exchange: What was sent and received.
+            verdict: A violation.
+            mixes: The claim mixes of the victim and of the source, which make findings alike.
+        """
+        draw = exchange.draw
+        if verdict.symptom is None:
+            raise ValueError("only a violation has a symptom")
+        kind = (verdict.symptom, draw.request, verdict.code, *mixes)
+        known = self._known.get(kind)
+        finding = known or Finding(
+            id=f"F{len(self._known) + 1}",
+            symptom=verdict.symptom,
+            request=draw.request,
+            victim=draw.identity,
+            source=verdict.source,
+            first=exchange,
+            verdict=verdict,
+        )
+        self._known[kind] = finding
+        finding.count += 1
+        finding.victims.add(draw.identity)
+        return None if known else finding
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Yield the findings in the order of first sight."""
+        return iter(self._known.values())
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._known)

@@ -1,9 +1,16 @@
 """The verdict of a whole run, and why."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from loadcheck.errors import ExitCode
+from loadcheck.scenario.model import Thresholds
+
+# Above this share of answers that could not be judged, a run without a violation says too little.
+_UNKNOWN_SHARE: Final = 0.1
+_UPPER_LIMITS: Final = frozenset({"p50", "p90", "p95", "p99", "p999", "max", "error_rate"})
 
 
 class RunVerdict(StrEnum):
@@ -43,3 +50,80 @@ class Outcome:
     exit_code: ExitCode
     reasons: tuple[str, ...]
     thresholds: tuple[Measured, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a run's verdict rests on.
+
+    Attributes:
+        checked: Exchanges judged ok or violation.
+        violations: Exchanges judged a violation.
+        unknown: Exchanges that could not be judged.
+        findings: How many findings the violations make.
+        unchecked: Names of what was never checked, such as "request 'list'".
+        blind: Why the run could not have seen a leak at all; empty when it could.
+        measured: Measured values by threshold name; None where there was no sample.
+        interrupted: The signal's exit code when the run was cut short.
+    """
+
+    checked: int
+    violations: int
+    unknown: int
+    findings: int
+    unchecked: Sequence[str]
+    blind: Sequence[str]
+    measured: Mapping[str, float | None]
+    interrupted: ExitCode | None = None
+
+
+def decide(figures: Figures, thresholds: Thresholds) -> Outcome:
+    """Give the verdict of a run: a violation outweighs everything, then what makes a green run vacuous."""
+    measured = _hold(thresholds, figures.measured)
+    if figures.violations:
+        return Outcome(RunVerdict.FAIL, ExitCode.FAIL, (_failed(figures),), measured)
+    doubts = [*_doubts(figures), *_unsampled(measured)]
+    if figures.interrupted is not None:
+        reason = f"interrupted; {figures.checked:,} answers checked until then, every one as expected"
+        return Outcome(RunVerdict.INCONCLUSIVE, figures.interrupted, (reason, *doubts), measured)
+    if doubts:
+        return Outcome(RunVerdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, tuple(doubts), measured)
+    broken = tuple(f"{one.name} did not hold" for one in measured if one.held is False)
+    if broken:
+        reason = f"{figures.checked:,} answers checked, every one as expected; but a threshold did not hold"
+        return Outcome(RunVerdict.PASS, ExitCode.THRESHOLD, (reason, *broken), measured)
+    reason = f"{figures.checked:,} answers checked, every one as expected"
+    return Outcome(RunVerdict.PASS, ExitCode.PASS, (reason,), measured)
+
+
+def _failed(figures: Figures) -> str:
+    kinds = "1 finding" if figures.findings == 1 else f"{figures.findings} findings"
+    return f"{figures.violations:,} of {figures.checked:,} answers were wrong: {kinds}"
+
+
+def _doubts(figures: Figures) -> Iterator[str]:
+    if not figures.checked:
+        yield "not one answer could be checked"
+    else:
+        yield from (f"{name} was never checked: run longer, or give it more weight" for name in figures.unchecked)
+    yield from figures.blind
+    seen = figures.checked + figures.unknown
+    if figures.checked and figures.unknown > seen * _UNKNOWN_SHARE:
+        yield f"{figures.unknown:,} of {seen:,} answers could not be judged, more than {_UNKNOWN_SHARE:.0%}"
+
+
+def _unsampled(measured: Sequence[Measured]) -> Iterator[str]:
+    return (f"threshold {one.name} has no sample to hold it against" for one in measured if one.held is None)
+
+
+def _hold(thresholds: Thresholds, measured: Mapping[str, float | None]) -> tuple[Measured, ...]:
+    limits = {name: limit for name, limit in thresholds if limit is not None}
+    return tuple(
+        Measured(name, limit, value := measured.get(name), _held(name, limit, value)) for name, limit in limits.items()
+    )
+
+
+def _held(name: str, limit: float, value: float | None) -> bool | None:
+    if value is None:
+        return None
+    return value <= limit if name in _UPPER_LIMITS else value >= limit

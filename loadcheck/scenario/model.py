@@ -1,22 +1,52 @@
 """The scenario format, version 1, as typed models: what a scenario file may say, and nothing more."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    model_validator,
+)
 
 from loadcheck.scenario.units import Duration, Rate, Share, Size
 
 METHODS: Final = ("get", "post", "patch", "put", "delete", "head")
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+
+
+def _number_as_text(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+def _text_as_number(value: object) -> object:
+    """Take what a variable holds for the number that it looks like."""
+    return int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) else value
+
 
 Scalar = bool | int | float | str
+Text = Annotated[str, BeforeValidator(_number_as_text)]
+"""Text that people may well write as a whole number, such as an error code."""
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f#]+$")]
 
 
 class _Model(BaseModel):
     """Frozen, and with no room for a mistyped key."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
 
 
 class Algorithm(StrEnum):
@@ -58,10 +88,15 @@ class Jwt(_Model):
     """How tokens are signed. At most one of the three keys is given; none: the embedded stack makes one."""
 
     secret: SecretStr = SecretStr("")
+    """The secret that HS* signs with, as PostgREST's jwt-secret has it."""
     secret_base64: SecretStr = SecretStr("")
-    private_key: str = Field("", description="a PEM file, relative to the scenario")
+    """The same in base64, as with PostgREST's jwt-secret-is-base64."""
+    private_key: str = ""
+    """A PEM file, relative to the scenario."""
     algorithm: Algorithm = Algorithm.HS256
+    """What tokens are signed with."""
     ttl: Duration = Field(600.0, ge=2)
+    """For how long a token is valid; it is signed again before that."""
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
@@ -77,26 +112,31 @@ class Jwt(_Model):
     @property
     def given(self) -> bool:
         """Whether the scenario brings a key."""
-        return bool(
-            self.secret.get_secret_value() or self.secret_base64.get_secret_value() or self.private_key
-        )
+        return bool(self.secret.get_secret_value() or self.secret_base64.get_secret_value() or self.private_key)
 
 
 class Target(_Model):
     """The PostgREST, or the gateway before it, that is tested. With no url the embedded stack stands in."""
 
     url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """Where PostgREST or the gateway answers; empty: the embedded stack is started instead."""
     database: SecretStr = SecretStr("")
+    """The oracle's DSN, direct or pooled: a role that row security does not bind."""
     jwt: Jwt = Jwt()
+    """How tokens are signed."""
     headers: dict[str, SecretStr] = {}
+    """Added to every request."""
     timeout: Duration = Field(10.0, gt=0)
-    max_answer: Size = Field(64 * 10**6, description="a longer answer is cut off and judged unknown")
+    """An exchange that takes longer is given up."""
+    max_answer: Size = Field(64 * 10**6, gt=0)
+    """A longer answer is cut off and judged unknown."""
 
 
 class Program(_Model):
     """A program of the scenario's own, started with the stack and ready when its port answers."""
 
     run: str = Field(min_length=1)
+    """The command line, with placeholders: {port} {database}, and for a gateway {url} {pooled_database}."""
 
 
 class PgBouncer(_Model):
@@ -106,7 +146,9 @@ class PgBouncer(_Model):
     __pydantic_extra__: dict[str, Scalar]
 
     mode: Literal["transaction", "session", "statement"] = "transaction"
+    """PgBouncer's pool_mode."""
     size: int = Field(4, ge=1, le=1000)
+    """PgBouncer's default_pool_size: how many backends there are."""
 
     @property
     def settings(self) -> dict[str, Scalar]:
@@ -114,47 +156,67 @@ class PgBouncer(_Model):
         return self.__pydantic_extra__ or {}
 
 
-def _pooler_form(value: object) -> str:
+def _pooler_form(value: object) -> str | None:
     if value == "none":
-        return "none"
-    given = value.get("run") if isinstance(value, dict) else getattr(value, "run", None)
-    return "run" if given is not None else "pgbouncer"
+        return "pooler: none"
+    if isinstance(value, Program) or (isinstance(value, dict) and "run" in value):
+        return "pooler: program"
+    return "pooler: settings" if isinstance(value, PgBouncer | dict) else None
 
 
+# The tags cannot be keys, so that in a place that pydantic names they are told from keys.
 Pooler = Annotated[
-    Annotated[Literal["none"], Tag("none")]
-    | Annotated[Program, Tag("run")]
-    | Annotated[PgBouncer, Tag("pgbouncer")],
-    Discriminator(_pooler_form),
+    Annotated[Literal["none"], Tag("pooler: none")]
+    | Annotated[Program, Tag("pooler: program")]
+    | Annotated[PgBouncer, Tag("pooler: settings")],
+    Discriminator(
+        _pooler_form,
+        custom_error_type="form",
+        custom_error_message="must be `none`, PgBouncer's settings such as {mode: transaction, size: 4}, or {run: …}",
+    ),
 ]
 
 
 class Stack(_Model):
     """The embedded PostgreSQL, pooler and PostgREST that stand in when no target is given."""
 
-    sql: list[str] = Field([], description="files run as `owner`, in order, relative to the scenario")
+    sql: list[str] = []
+    """Files run as `owner`, in order, relative to the scenario."""
     owner: Name = "role_admin"
+    """Owns the tables; the oracle logs in as it."""
     role: Name = "role_readwrite"
+    """The single role: PostgREST logs in as it and every transaction runs as it."""
     pooler: Pooler = PgBouncer()
-    postgres: dict[str, Scalar] = Field({}, description="any PostgreSQL setting")
-    postgrest: dict[str, Scalar] = Field({}, description="any PostgREST setting")
+    """What stands between PostgREST and PostgreSQL: PgBouncer with these settings, none, or a program."""
+    postgres: dict[str, Scalar] = {}
+    """Any PostgreSQL setting."""
+    postgrest: dict[str, Scalar] = {}
+    """Any PostgREST setting."""
     gateway: Program | None = None
+    """A program before PostgREST: requests go to it."""
 
 
 class Expect(_Model):
     """What the right answer is. Several expectations must all hold."""
 
     rows: str | list[dict[str, Any]] | None = None
+    """SQL that the oracle runs for the expected rows, or the rows themselves. `:name` binds a claim or variable."""
     rows_as_identity: str | None = None
-    count: int | str | None = None
-    headers: dict[str, str | None] = Field({}, description="null: the header must be absent")
+    """SQL that is run as the identity, under row security, alone on a fresh backend."""
+    count: Annotated[Annotated[int, Field(ge=0)] | str | None, BeforeValidator(_text_as_number)] = None
+    """The count in Content-Range: a number, or SQL for it."""
+    headers: dict[str, Text | None] = {}
+    """Headers of the answer; null: the header must be absent."""
     json_: Any = Field(None, alias="json")
-    status: int | list[int] | None = None
-    error: str | None = Field(None, description="PostgREST's or PostgreSQL's code, such as 42501")
+    """The whole body."""
+    status: int | Annotated[list[int], Field(min_length=1)] | None = None
+    """The status, or those that are all right."""
+    error: Text | None = None
+    """PostgREST's or PostgreSQL's code, such as 42501."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set:
+        if not (self.expects_json or any(getattr(self, name) not in (None, {}) for name in self.model_fields_set)):
             raise ValueError("expects nothing, so nothing would be checked: add rows, status or another")
         if self.rows is not None and self.rows_as_identity is not None:
             raise ValueError("give rows or rows_as_identity, not both")
@@ -177,12 +239,19 @@ class ClaimMix(_Model):
     """Identities made alike: by count, or one for each row that `from` reads."""
 
     name: Name
+    """What people call it; requests name it in `as`."""
     weight: float = Field(1.0, ge=0)
+    """Its part of the traffic, beside the others' weights."""
     count: int = Field(1, ge=1, le=10_000_000)
+    """How many identities it makes; in its claims {n} runs from 1 to count."""
     claims: dict[str, Any] = {}
+    """The claims of its tokens, with placeholders."""
     from_: str | None = Field(None, alias="from")
+    """SQL that reads one identity a row; its columns are variables."""
     token: TokenKind = TokenKind.VALID
+    """What is right, or the one thing that is wrong, with its tokens."""
     expect: Expect | None = None
+    """What these identities must get, in place of each request's own expectation."""
 
     @model_validator(mode="after")
     def _count_or_query(self) -> Self:
@@ -195,6 +264,7 @@ class IntRange(_Model):
     """An integer drawn evenly between two bounds, both included."""
 
     int_: tuple[int, int] = Field(alias="int")
+    """The lowest and the highest, both included."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -207,20 +277,26 @@ class Choice(_Model):
     """One of the values listed, each as likely."""
 
     choice: list[Scalar] = Field(min_length=1)
+    """The values."""
 
 
-def _variable_form(value: object) -> str:
+def _variable_form(value: object) -> str | None:
     if value == "uuid":
-        return "uuid"
-    given = value.get("choice") if isinstance(value, dict) else getattr(value, "choice", None)
-    return "choice" if given is not None else "int"
+        return "variable: uuid"
+    if isinstance(value, Choice) or (isinstance(value, dict) and "choice" in value):
+        return "variable: choice"
+    return "variable: int" if isinstance(value, IntRange | dict) else None
 
 
 Variable = Annotated[
-    Annotated[Literal["uuid"], Tag("uuid")]
-    | Annotated[IntRange, Tag("int")]
-    | Annotated[Choice, Tag("choice")],
-    Discriminator(_variable_form),
+    Annotated[Literal["uuid"], Tag("variable: uuid")]
+    | Annotated[IntRange, Tag("variable: int")]
+    | Annotated[Choice, Tag("variable: choice")],
+    Discriminator(
+        _variable_form,
+        custom_error_type="form",
+        custom_error_message="must be {int: [from, to]}, {choice: [one, another]} or `uuid`",
+    ),
 ]
 
 
@@ -228,18 +304,31 @@ class Request(_Model):
     """A template of what is sent; exactly one method holds its path."""
 
     name: Name
+    """What people call it."""
     weight: float = Field(1.0, ge=0)
+    """Its part of the traffic, beside the others' weights."""
     get: str | None = None
+    """GET this path and query, with placeholders."""
     post: str | None = None
+    """POST to this path, with placeholders."""
     patch: str | None = None
+    """PATCH this path, with placeholders."""
     put: str | None = None
+    """PUT to this path, with placeholders."""
     delete: str | None = None
+    """DELETE this path, with placeholders."""
     head: str | None = None
-    headers: dict[str, str] = {}
+    """HEAD of this path, with placeholders."""
+    headers: dict[str, Text] = {}
+    """Headers of this request, with placeholders."""
     body: Any = None
+    """JSON with placeholders: a text that is one placeholder and nothing else becomes the value itself."""
     vars: dict[str, Variable] = {}
+    """Variables drawn for each exchange from the run's seed."""
     as_: list[str] = Field([], alias="as")
+    """Only these identities send it; empty: all do."""
     expect: Expect
+    """What the right answer is."""
 
     @model_validator(mode="after")
     def _one_method(self) -> Self:
@@ -270,14 +359,23 @@ class Phase(_Model):
     """One stretch of load: closed loop by `concurrency`, or open loop by `rate`."""
 
     name: Name
+    """What people call it."""
     concurrency: int | None = Field(None, ge=1, le=100_000)
+    """Closed loop: so many clients, each sends its next request when the last is answered."""
     rate: Rate | None = Field(None, gt=0)
+    """Open loop: so many arrivals, whatever the answers take."""
     ramp_to: Rate | None = Field(None, gt=0)
+    """The rate at the phase's end, reached evenly."""
     arrivals: Literal["constant", "poisson"] = "constant"
+    """Whether arrivals come evenly or at random."""
     max_in_flight: int = Field(256, ge=1, le=100_000)
+    """An arrival beyond so many unanswered ones is missed."""
     duration: Duration | None = Field(None, gt=0)
+    """How long it lasts."""
     requests: int | None = Field(None, ge=1)
+    """How many exchanges it has, in place of a duration."""
     measure: bool = True
+    """Whether it counts: false for a warm-up."""
 
     @model_validator(mode="after")
     def _one_loop(self) -> Self:
@@ -297,18 +395,31 @@ class Thresholds(_Model):
     """What a run must also reach. Latencies and error_rate are upper limits, the others lower ones."""
 
     p50: Duration | None = None
+    """Median latency, at most."""
     p90: Duration | None = None
+    """90th percentile of latency, at most."""
     p95: Duration | None = None
+    """95th percentile of latency, at most."""
     p99: Duration | None = None
+    """99th percentile of latency, at most."""
     p999: Duration | None = None
+    """99.9th percentile of latency, at most."""
     max: Duration | None = None
+    """Longest latency, at most."""
     error_rate: Share | None = None
+    """Part of the exchanges without the right answer, at most."""
     throughput: Rate | None = None
+    """Exchanges a second, at least."""
     checked: int | None = Field(None, ge=0)
+    """Exchanges judged, at least."""
     identities: int | None = Field(None, ge=0)
+    """Identities that got an answer, at least."""
     backends: int | None = Field(None, ge=0)
+    """Backends seen, at least."""
     handoffs: int | None = Field(None, ge=0)
+    """Handoffs between identities on one backend, at least."""
     distinct_handoffs: int | None = Field(None, ge=0)
+    """Different pairs of identities among the handoffs, at least."""
 
 
 class Fault(_Model):
@@ -317,20 +428,30 @@ class Fault(_Model):
     model_config = ConfigDict(extra="allow")
 
     do: str
+    """What breaks."""
 
 
 class Scenario(_Model):
     """A whole scenario file."""
 
     name: Name
+    """Names the run's folder, too."""
     description: str = ""
+    """What it shows, for people."""
     target: Target = Target()
+    """What is tested; with no url the embedded stack stands in."""
     stack: Stack = Stack()
+    """The embedded servers, for when no target is given."""
     identities: list[ClaimMix] = Field(min_length=1)
+    """Who asks."""
     requests: list[Request] = Field(min_length=1)
+    """What is asked, and what the right answer is."""
     load: list[Phase] = Field([Phase(name="steady", concurrency=16, duration=10.0)], min_length=1)
+    """Phases, in order."""
     thresholds: Thresholds = Thresholds()
+    """What a run must reach besides correctness."""
     faults: list[Fault] = []
+    """What breaks on purpose during the run. Not in this version."""
 
     def applies(self, request: Request, mix: ClaimMix) -> bool:
         """Whether identities of this mix send this request."""

@@ -9,23 +9,22 @@ _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES: Final = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _PER: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
-_NUMBER: Final = r"(\d+(?:\.\d+)?)"
-_DURATION_PATTERN: Final = rf"^{_NUMBER}\s*(ms|s|m|h)$"
-_RATE_PATTERN: Final = rf"^{_NUMBER}\s*/\s*(s|m|h)$"
-_SHARE_PATTERN: Final = rf"^{_NUMBER}\s*%$"
-_SIZE_PATTERN: Final = rf"^(\d+)\s*({'|'.join(_BYTES)})$"
+_DIGITS: Final = 40  # far more than any quantity needs, and still a finite number
+_NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9])?)"
+_DURATION_PATTERN: Final = rf"^{_NUMBER}\s*(ms|s|m|h)?$"
+_RATE_PATTERN: Final = rf"^{_NUMBER}(?:\s*/\s*(s|m|h))?$"
+_SHARE_PATTERN: Final = rf"^{_NUMBER}\s*(%)?$"
+_SIZE_PATTERN: Final = rf"^([0-9]+)\s*({'|'.join(_BYTES)})?$"
 
 
 def _quantity(value: object, pattern: str, advice: str) -> tuple[float, str]:
-    """Split a quantity into its number and its unit; a bare number has the unit ``""``."""
+    """Split a quantity into its number and its unit; a bare number, even as text, has the unit ``""``."""
     if isinstance(value, bool):
         raise ValueError(advice)  # noqa: TRY004 -- pydantic reports ValueError, not TypeError
-    if isinstance(value, int | float):
-        return float(value), ""
-    match = re.match(pattern, value.strip()) if isinstance(value, str) else None
-    if match is None:
+    match = re.match(pattern, str(value).strip()) if isinstance(value, int | float | str) else None
+    if match is None or len(match[1]) > _DIGITS:
         raise ValueError(advice)
-    return float(match[1]), match[2] if match.lastindex == 2 else "%"  # noqa: PLR2004 -- number and unit
+    return float(match[1]), match[2] or ""
 
 
 def parse_duration(value: object) -> float:
@@ -73,9 +72,7 @@ def parse_size(value: object) -> int:
 
 
 def _written(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": pattern}]}
-    )
+    return WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": pattern}]})
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), _written(_DURATION_PATTERN)]

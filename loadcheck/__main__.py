@@ -1,0 +1,5 @@
+"""`python -m loadcheck`."""
+
+from loadcheck.cli import main
+
+main()

@@ -1,0 +1,44 @@
+"""`loadcheck check`: every mistake in a scenario, without a server."""
+
+from pathlib import Path
+
+import click
+
+from loadcheck.cli.run import overrides
+from loadcheck.errors import ExitCode
+from loadcheck.scenario.load import load
+from loadcheck.scenario.model import Phase, Scenario
+
+
+@click.command("check", short_help="Look for mistakes in a scenario, without a server.")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
+def command(scenario: Path, settings: tuple[str, ...]) -> ExitCode:
+    """Look for every mistake in SCENARIO at once, without a server.
+
+    Exits with 0 when there is none, and with 4 otherwise.
+    """
+    loaded = load(scenario, overrides(settings))
+    click.echo(f"{scenario}: ok\n{_who(loaded.scenario)}\n{_load(loaded.scenario)}")
+    return ExitCode.PASS
+
+
+def _who(scenario: Scenario) -> str:
+    made = sum(mix.count for mix in scenario.identities if mix.from_ is None)
+    read = sum(mix.from_ is not None for mix in scenario.identities)
+    more = f" and those that {_count(read, 'statement')} will read" if read else ""
+    mixes = _count(len(scenario.identities), "claim mix", "claim mixes")
+    return f"  {_count(made, 'identity', 'identities')} from {mixes}{more}, {_count(len(scenario.requests), 'request')}"
+
+
+def _load(scenario: Scenario) -> str:
+    return f"  {_count(len(scenario.load), 'phase')}: {', '.join(map(_phase, scenario.load))}"
+
+
+def _phase(phase: Phase) -> str:
+    length = f"{phase.duration:g} s" if phase.duration is not None else _count(phase.requests or 0, "request")
+    return f"{phase.name} ({length})"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,136 @@
+"""`loadcheck run`: test a target, or the embedded stack where no target is given."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+import uvloop
+
+from loadcheck.cli.targets import Given, aimed
+from loadcheck.clock import SystemClock
+from loadcheck.errors import ExitCode, UsageProblem
+from loadcheck.report.end import print_report
+from loadcheck.report.terminal import open_console, reporter_for
+from loadcheck.run.interruption import Interruption
+from loadcheck.run.observer import Observer
+from loadcheck.run.run import Ended, Run, RunOptions
+from loadcheck.scenario.load import LoadedScenario, load
+from loadcheck.scenario.model import Phase
+from loadcheck.scenario.units import parse_duration
+
+_SEED_BITS: Final = 32
+
+
+@click.command("run")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--url", help="The PostgREST, or the gateway before it, to test.")
+@click.option("--database", help="DSN of a role that row security does not bind: the oracle's.")
+@click.option("--jwt-secret", help="PostgREST's jwt-secret.")
+@click.option("--embedded", is_flag=True, help="Test the embedded stack, whatever target the scenario names.")
+@click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
+@click.option("--duration", help="How long each measured phase lasts, such as 30s.")
+@click.option("--concurrency", type=click.IntRange(min=1), help="Callers of each closed-loop phase.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder; default: a new one in reports/.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
+def command(  # noqa: PLR0913 -- the options of the command line
+    scenario: Path,
+    *,
+    url: str | None,
+    database: str | None,
+    jwt_secret: str | None,
+    embedded: bool,
+    seed: int | None,
+    duration: str | None,
+    concurrency: int | None,
+    out: Path | None,
+    settings: tuple[str, ...],
+) -> ExitCode:
+    """Run SCENARIO and judge every answer.
+
+    Exits with 0 (pass), 1 (a violation), 2 (inconclusive), 3 (a threshold did not hold), 4 (a mistake in the
+    scenario or the options), 5 (the target, the database or the stack is not usable).
+    """
+    loaded = with_load(load(scenario, overrides(settings)), duration, concurrency)
+    given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded)
+    return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out))
+
+
+def run_and_report(loaded: LoadedScenario, given: Given, options: RunOptions) -> ExitCode:
+    """Run a scenario, print its report, and return what to exit with."""
+    console = open_console()
+    observer = reporter_for(console)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        ended, code = runner.run(_run(loaded, given, options, observer))
+    if ended is not None:
+        print_report(console, ended.summary, ended.findings, ended.folder)
+    return code
+
+
+async def _run(
+    loaded: LoadedScenario, given: Given, options: RunOptions, observer: Observer
+) -> tuple[Ended | None, ExitCode]:
+    with Interruption() as interruption:
+        try:
+            async with aimed(loaded, given, observer) as target:
+                ended = await Run(target, options, observer, interruption, SystemClock()).run()
+        except asyncio.CancelledError:
+            if interruption.code is None:
+                raise
+            return None, interruption.code
+        finally:
+            observer.finished()
+    return ended, ExitCode(ended.summary["exit_code"])
+
+
+def new_seed() -> int:
+    """Return a seed for a run that was not given one; the report tells it."""
+    return secrets.randbits(_SEED_BITS)
+
+
+def overrides(settings: tuple[str, ...]) -> Mapping[str, str]:
+    """Split each KEY=VALUE.
+
+    Raises:
+        UsageProblem: one of them has no equals sign.
+    """
+    pairs = [setting.partition("=") for setting in settings]
+    for key, sign, _ in pairs:
+        if not sign or not key:
+            raise UsageProblem(f"--set {key}: not KEY=VALUE", "Write it like --set load.0.duration=5s")
+    return {key: value for key, _, value in pairs}
+
+
+def with_load(loaded: LoadedScenario, duration: str | None, concurrency: int | None) -> LoadedScenario:
+    """Return the scenario with each measured phase as long, and each closed loop as wide, as asked.
+
+    Raises:
+        UsageProblem: it has no such phase, or that is not a duration.
+    """
+    scenario = loaded.scenario
+    if concurrency is not None and all(phase.concurrency is None for phase in scenario.load):
+        raise UsageProblem(
+            "--concurrency goes with a closed loop, and every phase of this scenario has a rate",
+            "Change the rate: --set load.0.rate=400/s",
+        )
+    phases = [_changed(phase, duration, concurrency) for phase in scenario.load]
+    return replace(loaded, scenario=scenario.model_copy(update={"load": phases}))
+
+
+def _changed(phase: Phase, duration: str | None, concurrency: int | None) -> Phase:
+    change: dict[str, object] = {}
+    if duration is not None and phase.measure:
+        change |= {"duration": _seconds(duration), "requests": None}
+    if concurrency is not None and phase.concurrency is not None:
+        change |= {"concurrency": concurrency}
+    return phase.model_copy(update=change)
+
+
+def _seconds(duration: str) -> float:
+    try:
+        return parse_duration(duration)
+    except ValueError as error:
+        raise UsageProblem(f"--duration {duration}: {error}") from None

@@ -1,0 +1,79 @@
+"""What is tested: the target that the user names, or the embedded stack."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from pydantic import SecretStr, ValidationError
+
+from loadcheck.errors import UsageProblem
+from loadcheck.run.observer import Observer
+from loadcheck.scenario.load import LoadedScenario
+from loadcheck.scenario.model import Jwt, Target
+from loadcheck.stack.stack import embedded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the command line says about the target; it wins over the scenario."""
+
+    url: str | None = None
+    database: str | None = None
+    jwt_secret: str | None = None
+    embedded: bool = False
+
+
+@asynccontextmanager
+async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> AsyncIterator[LoadedScenario]:
+    """Yield the scenario with its target filled in: the one named, or the embedded stack while it is entered.
+
+    Raises:
+        UsageProblem: the options contradict each other, or a target is named by halves.
+        EnvironmentProblem: the stack cannot be started.
+    """
+    target = _named(loaded.scenario.target, given)
+    if target.url:
+        if not target.jwt.given:
+            raise UsageProblem(
+                f"no key to sign tokens for {target.url}",
+                "Give PostgREST's jwt-secret with --jwt-secret, or a key in the scenario's target.jwt.",
+            )
+        yield _at(loaded, target)
+        return
+    async with embedded(_at(loaded, target).scenario, loaded.folder) as stack:
+        for name, version in stack.versions.items():
+            observer.step(f"{name} {version}")
+        yield _at(
+            loaded,
+            target.model_copy(update={"url": stack.url, "database": SecretStr(stack.database), "jwt": stack.jwt}),
+        )
+
+
+def _named(target: Target, given: Given) -> Target:
+    if given.embedded and (given.url or given.database):
+        raise UsageProblem("--embedded brings its own target", "Leave out --url and --database, or --embedded.")
+    url = "" if given.embedded else given.url or target.url
+    database = "" if given.embedded else given.database or target.database.get_secret_value()
+    if database and not url:
+        raise UsageProblem(
+            "a database is given but no URL to test",
+            "Give --url (target.url) as well, or neither of the two.",
+        )
+    jwt = target.jwt if given.jwt_secret is None else _jwt(target.jwt, given.jwt_secret)
+    try:
+        return Target(**{**dict(target), "url": url.rstrip("/"), "database": SecretStr(database), "jwt": jwt})
+    except ValidationError:
+        raise UsageProblem(f"--url {url}: not a URL", "Write it like http://localhost:3000") from None
+
+
+def _jwt(jwt: Jwt, secret: str) -> Jwt:
+    if not jwt.algorithm.symmetric:
+        raise UsageProblem(
+            f"--jwt-secret does not go with {jwt.algorithm}",
+            "Name the key in the scenario: target.jwt.private_key.",
+        )
+    return jwt.model_copy(update={"secret": SecretStr(secret), "secret_base64": SecretStr("")})
+
+
+def _at(loaded: LoadedScenario, target: Target) -> LoadedScenario:
+    return replace(loaded, scenario=loaded.scenario.model_copy(update={"target": target}))

@@ -1,0 +1,121 @@
+"""`loadcheck up`: keep a scenario's embedded stack for use from elsewhere."""
+
+import asyncio
+import shlex
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import click
+from pydantic import SecretStr
+
+from loadcheck.clock import SystemClock
+from loadcheck.errors import ExitCode
+from loadcheck.identity.population import Identity, populate
+from loadcheck.identity.tokens import Mint
+from loadcheck.oracle.database import Database
+from loadcheck.oracle.inspect import read_identities
+from loadcheck.run.interruption import Interruption
+from loadcheck.scenario.load import LoadedScenario, load
+from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.tasks import ungrouped
+
+
+@click.command("up")
+@click.argument("scenario", type=click.Path(path_type=Path))
+def command(scenario: Path) -> ExitCode:
+    """Start the embedded stack of SCENARIO and keep it until Ctrl-C.
+
+    Prints where it is and how to use it: for `loadcheck run` in another shell, and for curl.
+    """
+    return asyncio.run(_up(load(scenario)))
+
+
+async def _up(loaded: LoadedScenario) -> ExitCode:
+    stop = asyncio.Event()
+    with Interruption() as interruption:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set)
+        try:
+            async with embedded(loaded.scenario, loaded.folder) as stack:
+                for line in await _lines(loaded, stack):
+                    click.echo(line)
+                interruption.soften(stop.set)
+                await _stopped(stop, stack)
+        except asyncio.CancelledError:
+            if interruption.code is None:
+                raise
+            return interruption.code
+    return ExitCode.PASS
+
+
+async def _stopped(stop: asyncio.Event, stack: EmbeddedStack) -> None:
+    """Return when the user has had enough; raise when a program has."""
+    with ungrouped():
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(stack.broken())
+            await stop.wait()
+            watch.cancel()
+
+
+async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
+    scenario = loaded.scenario
+    lines = [
+        "  ".join(f"{name} {version}" for name, version in stack.versions.items()),
+        f"url       {stack.url}",
+        f"database  {stack.database}",
+        "",
+        "Test it from another shell:",
+        f"  {_run_line(loaded, stack)}",
+    ]
+    identity = await _first_valid(scenario, stack)
+    if identity is not None:
+        lines += ["", f"Ask it as {identity.label}:", f"  {_curl_line(loaded, stack, identity)}"]
+    return [*lines, "", "Ctrl-C stops it."]
+
+
+def _run_line(loaded: LoadedScenario, stack: EmbeddedStack) -> str:
+    words = ["loadcheck", "run", str(loaded.path), "--url", stack.url, "--database", stack.database]
+    return shlex.join([*words, *_key_options(stack)])
+
+
+def _key_options(stack: EmbeddedStack) -> Iterator[str]:
+    """Yield the options by which another loadcheck signs with the same key."""
+    if secret := stack.jwt.secret.get_secret_value():
+        yield from ("--jwt-secret", secret)
+    elif encoded := stack.jwt.secret_base64.get_secret_value():
+        yield from ("--set", f"target.jwt.secret_base64={encoded}")
+    else:
+        yield from ("--set", f"target.jwt.private_key={stack.jwt.private_key}")
+
+
+async def _first_valid(scenario: Scenario, stack: EmbeddedStack) -> Identity | None:
+    """Return the first identity that has a right token; None when the scenario makes none."""
+    database = Database(stack.database)
+    try:
+        population = populate(scenario, await read_identities(database, scenario))
+    except asyncpg.PostgresError:
+        return None  # `loadcheck run` tells what is wrong with the scenario's SQL
+    finally:
+        await database.close()
+    return next((identity for identity in population if identity.token is TokenKind.VALID), None)
+
+
+def _curl_line(loaded: LoadedScenario, stack: EmbeddedStack, identity: Identity) -> str:
+    token = Mint(stack.jwt, loaded.folder, SystemClock()).token(identity)
+    given: dict[str, SecretStr] = {
+        **loaded.scenario.target.headers,
+        "Authorization": SecretStr(f"Bearer {token}"),
+    }
+    options = [word for name, value in given.items() for word in ("-H", f"{name}: {value.get_secret_value()}")]
+    return shlex.join(["curl", "-gsS", *options, stack.url + _path(loaded.scenario, identity)])
+
+
+def _path(scenario: Scenario, identity: Identity) -> str:
+    """Return the path of the first request that the identity can send as it stands."""
+    mix = scenario.identities[identity.mix]
+    for request in scenario.requests:
+        if request.method == "GET" and scenario.applies(request, mix) and "{" not in request.path:
+            return request.path
+    return "/"

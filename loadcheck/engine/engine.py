@@ -1,0 +1,158 @@
+"""The engine: phase after phase of load, told as events."""
+
+import asyncio
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
+from typing import Final
+
+from loadcheck.clock import Clock
+from loadcheck.engine.arrivals import arrivals
+from loadcheck.engine.events import Answer, Draw, Event, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.feed import Feed
+from loadcheck.engine.lateness import Lateness, watch
+from loadcheck.engine.messages import Message
+from loadcheck.engine.randomness import source
+from loadcheck.engine.transport import LostAnswer, Transport
+from loadcheck.scenario.model import Phase
+from loadcheck.tasks import ungrouped
+
+LAG_EVERY_S: Final = 0.1
+
+
+class Engine:
+    """Sends what the feed hands out, as the phases say, and emits what came of it.
+
+    Args:
+        phases: The scenario's load, in order.
+        feed: The draws, prepared; the engine fills it while it runs.
+        compose: Makes the message of a draw.
+        transport: Carries the messages; the caller closes it.
+        clock: Everything is timed by it. Events carry seconds since the first phase began.
+        emit: Called with every event, on the event loop: it must be quick.
+        seed: The run's seed, for Poisson arrivals.
+
+    Attributes:
+        lateness: By how much open-loop arrivals were dispatched after their time.
+        lag: By how much the event loop ran anything after its time.
+        in_flight: How many exchanges are sent and not yet done.
+    """
+
+    def __init__(  # noqa: PLR0913 -- each is one thing that tests replace on its own
+        self,
+        *,
+        phases: Sequence[Phase],
+        feed: Feed,
+        compose: Callable[[Draw], Message],
+        transport: Transport,
+        clock: Clock,
+        emit: Callable[[Event], None],
+        seed: int,
+    ) -> None:
+        self._phases = phases
+        self._feed = feed
+        self._compose = compose
+        self._transport = transport
+        self._clock = clock
+        self._emit = emit
+        self._seed = seed
+        self._start = 0.0
+        self._stopping = False
+        self._dispatcher: asyncio.Task[None] | None = None
+        self.lateness = Lateness()
+        self.lag = Lateness()
+        self.in_flight = 0
+
+    async def run(self) -> None:
+        """Run every phase to its end.
+
+        Cancelling leaves at once: what is in flight is emitted as interrupted.
+
+        Raises:
+            Exception: the first that composing, preparing or emitting raised.
+        """
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                beside = (
+                    group.create_task(self._feed.fill()),
+                    group.create_task(watch(self._clock, LAG_EVERY_S, self.lag)),
+                )
+                await self._feed.primed()
+                await self._run_phases()
+                for task in beside:
+                    task.cancel()
+
+    def stop(self) -> None:
+        """Let nothing more start; `run` returns when what is in flight has ended."""
+        self._stopping = True
+        self._feed.close()
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
+
+    async def _run_phases(self) -> None:
+        self._start = self._clock.now()
+        for index, phase in enumerate(self._phases):
+            if self._stopping:
+                return
+            began = self._now()
+            self._emit(PhaseStarted(index, phase, began))
+            try:
+                await self._run_phase(index, phase, began)
+            finally:
+                self._emit(PhaseEnded(index, phase, self._now()))
+
+    async def _run_phase(self, index: int, phase: Phase, began: float) -> None:
+        async with asyncio.TaskGroup() as group:
+            if phase.concurrency is None:
+                self._dispatcher = group.create_task(self._dispatch(group, index, phase, began))
+                return
+            end = began + (phase.duration or math.inf)
+            budget = repeat(None) if phase.requests is None else repeat(None, phase.requests)
+            for _ in range(phase.concurrency):
+                group.create_task(self._call(index, end, budget))
+
+    async def _call(self, phase: int, end: float, budget: Iterator[None]) -> None:
+        """Be one virtual caller of a closed loop: send again when the last answer is there."""
+        while await self._feed.ready() and self._now() < end and next(budget, self) is not self:
+            await self._exchange(self._feed.take(), phase, self._now())
+
+    async def _dispatch(self, group: asyncio.TaskGroup, index: int, phase: Phase, began: float) -> None:
+        """Start the exchanges of an open loop at their times; one that is late keeps its intended time."""
+        in_flight: set[asyncio.Task[None]] = set()
+        for at in arrivals(phase, source(self._seed, "arrivals", index)):
+            intended = began + at
+            await self._until(intended)
+            self.lateness.add(self._now() - intended)
+            if len(in_flight) >= phase.max_in_flight:
+                self._emit(Missed(index, intended))
+            elif await self._feed.ready():
+                task = group.create_task(self._exchange(self._feed.take(), index, intended))
+                in_flight.add(task)
+                task.add_done_callback(in_flight.discard)
+
+    async def _exchange(self, draw: Draw, phase: int, intended: float) -> None:
+        message = self._compose(draw)
+        answer: Answer | None = None
+        lost: Lost | None = Lost.INTERRUPTED
+        sent = self._now()
+        self.in_flight += 1
+        try:
+            answer, lost = await self._transport.send(message), None
+        except LostAnswer as loss:
+            lost = loss.lost
+        finally:
+            self.in_flight -= 1
+            self._emit(Exchange(draw, phase, intended, sent, self._now(), answer, lost))
+
+    async def _until(self, at: float) -> None:
+        """Wait for a time of the run.
+
+        It yields even when it is late, so that a dispatcher behind its schedule lets answers be read; and it
+        sleeps again when a coarse timer woke it early, for nothing may be sent before its time.
+        """
+        await self._clock.sleep(at - self._now())
+        while (early := at - self._now()) > 0:
+            await self._clock.sleep(early)
+
+    def _now(self) -> float:
+        return self._clock.now() - self._start

@@ -1,0 +1,218 @@
+"""Messages: what is sent for a draw, byte for byte."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from loadcheck import __version__
+from loadcheck.engine.events import Draw
+from loadcheck.errors import UsageProblem
+from loadcheck.identity.population import Identity
+from loadcheck.scenario.model import Request, Scenario
+from loadcheck.scenario.placeholders import Template, fill_value, value_names
+
+T = TypeVar("T")
+Variables = Mapping[str, Any]
+
+_JSON: Final = "application/json"
+_DEFAULT: Final = {"Accept": _JSON, "User-Agent": f"loadcheck/{__version__}"}
+_URL_SAFE: Final = "%/?=&,.:;()*!'@$+~-_[]"
+_UNSENDABLE: Final = re.compile(r"[\r\n\0]")
+# About 20 MB: beyond that, making a part again costs less than it would take to keep it.
+_KEPT: Final = 40_000
+
+_encode: Final = partial(quote, safe="")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent.
+
+    Attributes:
+        method: In capitals.
+        url: Absolute and percent-encoded; its path and query go on the wire as they stand.
+        headers: All but those that frame the message. They hold secrets, so the repr leaves them out.
+        body: None when there is none.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = None
+
+
+class Composer:
+    """Composes the message of a draw.
+
+    What depends on no variable is made once; what depends on the identity alone is kept for the first identities
+    that need it. It is never replaced: identities take turns, so the one used longest ago is the next one due.
+
+    Args:
+        scenario: Its requests, and the headers of its target.
+        population: What the draws' identities point into.
+        base_url: Where the target is; its path goes before each request's.
+        authorization: Returns the Authorization header of the identity with that index, None when it sends none.
+
+    Raises:
+        UsageProblem: base_url or a header of the target's cannot be used.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        population: Sequence[Identity],
+        base_url: str,
+        authorization: Callable[[int], str | None],
+    ) -> None:
+        self._population = population
+        self._authorization = authorization
+        base = _base(base_url)
+        given = {name: secret.get_secret_value() for name, secret in scenario.target.headers.items()}
+        room = _KEPT // len(scenario.requests)
+        self._shapes = [_Shape(request, base, given, room) for request in scenario.requests]
+
+    def compose(self, draw: Draw) -> Message:
+        """Return the message of a draw, with its identity's token as it is now.
+
+        Raises:
+            UsageProblem: a value cannot stand in a header.
+        """
+        shape = self._shapes[draw.request]
+        identity = self._population[draw.identity]
+        headers = shape.headers.of(identity, draw)
+        authorization = self._authorization(draw.identity)
+        if authorization is not None:
+            headers = {**headers, "Authorization": authorization}
+        return Message(shape.method, shape.url.of(identity, draw), headers, shape.body.of(identity, draw))
+
+
+class _Shape:
+    """A request, compiled."""
+
+    def __init__(self, request: Request, base: str, given: Mapping[str, str], room: int) -> None:
+        path = Template(request.path)
+        headers = _Headers(request, given)
+        body = _Body(request.body, headers.content_type)
+        drawn = tuple(request.vars)
+        self.method = request.method
+        self.url = _Part(path.names, drawn, room, partial(_url, base, path))
+        self.headers = _Part(headers.names, drawn, room, headers.fill)
+        self.body = _Part(body.names, drawn, room, body.fill)
+
+
+class _Part(Generic[T]):
+    """One part of a message, made only as often as the variables in it ask for."""
+
+    def __init__(
+        self, names: frozenset[str], drawn: tuple[str, ...], room: int, make: Callable[[Variables], T]
+    ) -> None:
+        self._drawn = drawn
+        self._make = make
+        self._room = room
+        self._by_draw = not names.isdisjoint(drawn)
+        self._constant = () if names else (make({}),)
+        self._kept: dict[int, T] = {}
+
+    def of(self, identity: Identity, draw: Draw) -> T:
+        """Return the part as it is for one draw."""
+        if self._constant:
+            return self._constant[0]
+        if identity.index in self._kept:
+            return self._kept[identity.index]
+        drawn = dict(zip(self._drawn, draw.values, strict=True))
+        made = self._make({**identity.claims, **identity.variables, **drawn})
+        if not self._by_draw and len(self._kept) < self._room:
+            self._kept[identity.index] = made
+        return made
+
+
+class _Headers:
+    """A request's headers: its own go before the target's, and those before the default ones."""
+
+    def __init__(self, request: Request, given: Mapping[str, str]) -> None:
+        self._where = f"request {request.name!r}"
+        self._own = {_spelled(name): Template(value) for name, value in request.headers.items()}
+        self.names = frozenset[str]().union(*(template.names for template in self._own.values()))
+        for name, value in given.items():
+            _check("target.headers", name, value)
+        typed = {} if request.body is None else {"Content-Type": _JSON}
+        own = {name.lower(): value for name, value in request.headers.items()}
+        others = {
+            name.lower(): (_spelled(name), value)
+            for layer in (_DEFAULT, typed, given)
+            for name, value in layer.items()
+            if name.lower() not in own
+        }
+        self._fixed = dict(others.values())
+        self.content_type = own.get("content-type") or others.get("content-type", ("", ""))[1]
+
+    def fill(self, variables: Variables) -> dict[str, str]:
+        filled = {name: template.fill(variables) for name, template in self._own.items()}
+        for name, value in filled.items():
+            _check(self._where, name, value)
+        return self._fixed | filled
+
+
+class _Body:
+    """The body of a request: JSON, or a text as it stands where its content type is another one."""
+
+    def __init__(self, template: Any, content_type: str) -> None:
+        self._template = template
+        self._as_text = isinstance(template, str) and "json" not in content_type.lower()
+        self.names = value_names(template)
+
+    def fill(self, variables: Variables) -> bytes | None:
+        if self._template is None:
+            return None
+        if self._as_text:
+            return Template(self._template).fill(variables).encode()
+        return _json(fill_value(self._template, variables))
+
+
+def _base(url: str) -> str:
+    """Return the target's URL, checked and encoded, without a slash at its end."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        place = parts.netloc.encode("idna").decode()
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageProblem("target.url has no usable host and port", "Write it like http://localhost:3000")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise UsageProblem(
+            "target.url holds more than scheme, host, port and path",
+            "Leave the rest out. Credentials for a gateway go into target.headers.",
+        )
+    return f"{parts.scheme}://{place}{quote(parts.path.rstrip('/'), safe=_URL_SAFE)}"
+
+
+def _url(base: str, path: Template, variables: Variables) -> str:
+    """Return an absolute URL: values are encoded whole, the path only where a URL could not hold it."""
+    return base + quote(path.fill(variables, _encode), safe=_URL_SAFE)
+
+
+def _spelled(name: str) -> str:
+    """Return a header's name as it is; but the token's has one spelling, so that one takes the other's place."""
+    return "Authorization" if name.lower() == "authorization" else name
+
+
+def _check(where: str, name: str, value: str) -> None:
+    if _UNSENDABLE.search(value):
+        raise UsageProblem(
+            f"{where}: the value of the header {name} has a line break or a NUL in it",
+            "HTTP cannot send that. Look for one at the end of a variable's value.",
+        )
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # an integer of more than 64 bits, which a numeric column holds
+        return json.dumps(value, separators=(",", ":")).encode()

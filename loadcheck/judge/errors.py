@@ -1,0 +1,39 @@
+"""Error answers: what PostgREST and PostgreSQL say went wrong, and whether it is an outage or evidence.
+
+Codes: https://docs.postgrest.org/en/v12/references/errors.html and
+https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+from typing import Final
+
+from loadcheck.engine.events import Answer
+from loadcheck.oracle.rows import parse
+
+_UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
+_OUTAGES: Final = (
+    "PGRST000",  # PostgREST cannot connect to the database
+    "PGRST001",  # the same, internally
+    "PGRST002",  # the schema cache cannot be loaded
+    "PGRST003",  # no connection of the pool came free in time
+    "08",  # connection exceptions
+    "53",  # insufficient resources
+    "57P",  # the server shuts down, crashed, or starts up
+)
+
+
+def code_of(answer: Answer) -> str:
+    """Return the error code in the answer's body, or an empty string."""
+    try:
+        body = parse(answer.body)
+    except ValueError:
+        return ""
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, str) else ""
+
+
+def is_outage(status: int, code: str) -> bool:
+    """Whether the target refused because it was not available, which says nothing about anybody's rows.
+
+    A code that PostgreSQL gave decides over the status: PostgREST answers 503 for some that are evidence.
+    """
+    return code.startswith(_OUTAGES) if code else status in _UNAVAILABLE

@@ -1,0 +1,150 @@
+"""Disputes settled: what a second reading makes of an answer that disagreed with the first."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+from loadcheck.judge.judge import Dispute, unknown, violation
+from loadcheck.judge.owners import Owners
+from loadcheck.judge.verdict import OK, Evidence, Symptom, Verdict
+from loadcheck.oracle.rows import parse, row_digest, show, split
+from loadcheck.oracle.truth import Reading, Truth
+
+_SHOWN: Final = 5
+
+_Row = TypeVar("_Row")
+
+
+def changed(dispute: Dispute, after: Reading) -> bool:
+    """Whether the truth itself changed between the two readings, so that owners must be read again too."""
+    return dispute.before is None or not dispute.before.agrees(after.truth)
+
+
+def settle(dispute: Dispute, after: Reading, owners: Owners) -> Verdict:
+    """Judge a dispute with the truth as it is after the answer.
+
+    Args:
+        dispute: The answer, and the truth before it was sent.
+        after: The truth read after it came.
+        owners: Whose rows are whose; where the truth changed, only what held at both readings.
+    """
+    if dispute.agrees_with(after.truth):
+        return OK
+    if dispute.before is None:
+        return unknown("the truth from before the request was no longer at hand")
+    if not changed(dispute, after):
+        return _classify(dispute, after, owners)
+    return _foreign_at_both(dispute, dispute.before, after, owners) or unknown(
+        "the data changed while the request was under way"
+    )
+
+
+def _foreign_at_both(dispute: Dispute, before: Truth, after: Reading, owners: Owners) -> Verdict | None:
+    """Find rows that were somebody else's before and after, and never the identity's own."""
+    own = {*split(before.rows), *split(after.truth.rows)}
+    extra = [digest for digest in dispute.digests if digest not in own]
+    return _somebodys(dispute, after, extra, [], owners)
+
+
+def _classify(dispute: Dispute, after: Reading, owners: Owners) -> Verdict:
+    expected = Counter(split(after.truth.rows))
+    received = Counter(dispute.digests)
+    extra, missing = list((received - expected).elements()), list((expected - received).elements())
+    not_own = [digest for digest in extra if digest not in expected]
+    return (
+        _miscounted(dispute, after, extra, missing)
+        or _somebodys(dispute, after, not_own, missing, owners)
+        or _repeated(dispute, after, extra, not_own)
+        or _nobodys(dispute, after, extra, missing)
+        or _only_missing(dispute, after, missing)
+        or violation(Symptom.WRONG_ORDER, "the right rows in another order", evidence=_evidence(dispute, after, [], []))
+    )
+
+
+def _miscounted(dispute: Dispute, after: Reading, extra: list[bytes], missing: list[bytes]) -> Verdict | None:
+    if extra or missing or after.truth.total in {None, dispute.total}:
+        return None
+    reason = f"a count of {dispute.total}, expected {after.truth.total}"
+    return violation(Symptom.WRONG_HEADERS, reason)
+
+
+def _somebodys(
+    dispute: Dispute, after: Reading, extra: list[bytes], missing: list[bytes], owners: Owners
+) -> Verdict | None:
+    """Name the identity whose rows they are."""
+    sources = Counter(owner for digest in extra if (owner := owners.of_row(digest)) is not None)
+    if not sources:
+        return None
+    evidence = _evidence(dispute, after, extra, missing)
+    whole = owners.of_whole(dispute.digests)
+    if whole is not None:
+        reason = f"the whole answer, {len(dispute.rows)} rows, is another identity's"
+        return violation(Symptom.SWAPPED, reason, source=whole, evidence=evidence)
+    source, _ = sources.most_common(1)[0]
+    reason = f"{sources.total()} of {len(dispute.rows)} rows are another identity's"
+    return violation(Symptom.FOREIGN_ROWS, reason, source=source, evidence=evidence)
+
+
+def _repeated(dispute: Dispute, after: Reading, extra: list[bytes], not_own: list[bytes]) -> Verdict | None:
+    if not extra or not_own:
+        return None
+    reason = f"{len(extra)} of its own rows come more often than they should"
+    return violation(Symptom.ALTERED_ROWS, reason, evidence=_evidence(dispute, after, extra, []))
+
+
+def _nobodys(dispute: Dispute, after: Reading, extra: list[bytes], missing: list[bytes]) -> Verdict | None:
+    """Tell altered rows from rows that no identity of the scenario should get."""
+    if not extra:
+        return None
+    evidence = _evidence(dispute, after, extra, missing)
+    strangers = _among(dispute.rows, dispute.digests, extra)
+    lost = list(map(parse, _among(after.rows, split(after.truth.rows), missing)))
+    shapes = set(map(_columns, lost))
+    if lost and not any(_columns(row) in shapes for row in strangers):
+        reason = f"rows of ({', '.join(_columns(strangers[0]))}), expected ({', '.join(_columns(lost[0]))})"
+        return violation(Symptom.WRONG_EXCHANGE, reason, evidence=evidence)
+    keys = set(map(_key, lost))
+    if all(_key(row) in keys for row in strangers):
+        reason = f"{len(strangers)} of {len(dispute.rows)} rows have other values than they should"
+        return violation(Symptom.ALTERED_ROWS, reason, evidence=evidence)
+    reason = f"{len(strangers)} of {len(dispute.rows)} rows are no identity's of this scenario"
+    return violation(Symptom.FOREIGN_ROWS, reason, evidence=evidence)
+
+
+def _only_missing(dispute: Dispute, after: Reading, missing: list[bytes]) -> Verdict | None:
+    if not missing:
+        return None
+    reason = f"{len(missing)} of its own {after.truth.row_count} rows are missing"
+    if dispute.digests and b"".join(dispute.digests) == after.truth.rows[: -len(b"".join(missing))]:
+        reason += f"; the answer ends after the first {len(dispute.rows)}, as with a limit such as db-max-rows"
+    return violation(Symptom.MISSING_ROWS, reason, evidence=_evidence(dispute, after, [], missing))
+
+
+def _columns(row: Any) -> tuple[str, ...]:
+    return tuple(row) if isinstance(row, dict) else ()
+
+
+def _key(row: Any) -> bytes:
+    """What tells a row from the others: its `id`, or its first column where there is none."""
+    if not isinstance(row, dict) or not row:
+        return row_digest(row)
+    return row_digest(row["id"] if "id" in row else next(iter(row.values())))
+
+
+def _among(rows: Iterable[_Row], digests: Iterable[bytes], wanted: Iterable[bytes]) -> list[_Row]:
+    """Return the rows whose digest is wanted."""
+    chosen = set(wanted)
+    return [row for row, digest in zip(rows, digests, strict=True) if digest in chosen]
+
+
+def _evidence(dispute: Dispute, after: Reading, extra: Sequence[bytes], missing: Sequence[bytes]) -> Evidence:
+    wrong = _among(dispute.rows, dispute.digests, extra)[:_SHOWN]
+    gone = _among(after.rows, split(after.truth.rows), missing)[:_SHOWN]
+    return Evidence(
+        expected=after.rows[:_SHOWN],
+        received=tuple(map(show, dispute.rows[:_SHOWN])),
+        wrong=tuple(map(show, wrong)),
+        missing=tuple(gone),
+        expected_count=after.truth.row_count,
+        received_count=len(dispute.rows),
+    )

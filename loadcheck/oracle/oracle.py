@@ -1,0 +1,238 @@
+"""The oracle: knows the right answer to every exchange, read straight from PostgreSQL."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from loadcheck.errors import EnvironmentProblem, UsageProblem
+from loadcheck.identity.population import Population, bindings, variables
+from loadcheck.oracle.database import GONE, Database, sql_problem
+from loadcheck.oracle.expectation import Expectation, Expectations
+from loadcheck.oracle.query import Bindings, Query
+from loadcheck.oracle.truth import Reading, Truth, reading_of, truth_of
+from loadcheck.oracle.truths import Question, Truths
+from loadcheck.scenario.model import Scalar, Scenario
+from loadcheck.scenario.placeholders import fill_value
+
+_BATCH: Final = 1_000
+_AS_IDENTITY_AT_ONCE: Final = 8
+_TRIES: Final = 3
+_RECONNECT_S: Final = 0.5
+
+_Raw = tuple[str, int | None]
+"""Rows as one JSON array, and the count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of the oracle's own."""
+
+    request: int
+    identity: int
+    values: tuple[Scalar, ...] = ()
+
+
+class Oracle:
+    """Expected answers, read before an exchange is sent and, where it disagrees, again after it was answered.
+
+    Args:
+        database: Where they are read; not used when no expectation needs it.
+        scenario: The scenario.
+        population: Its identities.
+        expectations: What it expects, compiled.
+        now: Seconds since the run's start.
+
+    Attributes:
+        requests_with_rows: Indexes of the requests for which at least one expected row was read.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        scenario: Scenario,
+        population: Population,
+        expectations: Expectations,
+        now: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._scenario = scenario
+        self._population = population
+        self._expectations = expectations
+        self._now = now
+        self._truths = Truths(len(scenario.requests), len(population))
+        self._as_identity_slots = asyncio.Semaphore(_AS_IDENTITY_AT_ONCE)
+        postgrest = scenario.stack.postgrest
+        self._search_path = str(postgrest.get("db-schemas", "public"))
+        self.requests_with_rows: set[int] = set()
+        self._pre_request = str(postgrest["db-pre-request"]) if postgrest.get("db-pre-request") else None
+
+    def truth(self, question: Question) -> Truth | None:
+        """Return the truth that was read ahead; None when the expectation needs none."""
+        expectation = self._expectation(question)
+        if not expectation.needs_truth:
+            return None
+        if expectation.drawn:
+            return self._truths.drawn(question)
+        return self._truths.fixed(question.request, question.identity)
+
+    async def read_fixed(self, progress: Callable[[int, int], None]) -> None:
+        """Read every truth that does not depend on drawn variables.
+
+        Args:
+            progress: Told how many are read, and of how many.
+
+        Raises:
+            EnvironmentProblem: the database cannot be read.
+            UsageProblem: the scenario's SQL fails for an identity.
+        """
+        questions = [
+            Asked(request, identity.index)
+            for request, mix, expectation in self._expectations
+            if expectation.needs_truth and not expectation.drawn
+            for identity in self._population.of_mix(mix)
+        ]
+        for start in range(0, len(questions), _BATCH):
+            await self.prepare(questions[start : start + _BATCH])
+            progress(min(start + _BATCH, len(questions)), len(questions))
+
+    async def prepare(self, questions: Sequence[Question]) -> None:
+        """Read the truths that are not known yet, so that every question has its truth before it is sent."""
+        missing = [
+            question
+            for question in questions
+            if self._expectation(question).needs_truth and self.truth(question) is None
+        ]
+        for question, (text, total) in zip(missing, await self._read(missing), strict=True):
+            self._keep(question, truth_of(text, total, self._now()))
+
+    async def read_again(self, questions: Sequence[Question]) -> list[Reading]:
+        """Read truths anew, rows and all, and keep them from now on; in the order of the questions."""
+        readings = [reading_of(text, total, self._now()) for text, total in await self._read(questions)]
+        for question, reading in zip(questions, readings, strict=True):
+            self._keep(question, reading.truth)
+        return readings
+
+    async def neighbours(self, question: Question) -> list[tuple[int, Truth]]:
+        """Return every identity's truth for the same request and the same drawn values."""
+        if not self._expectation(question).drawn:
+            return list(self._truths.of_request(question.request))
+        asked = self._everyone(question)
+        await self.prepare(asked)
+        return [(one.identity, truth) for one in asked if (truth := self.truth(one)) is not None]
+
+    async def neighbours_again(self, question: Question) -> list[tuple[int, Truth]]:
+        """Return the same, read anew."""
+        asked = self._everyone(question)
+        return [(one.identity, reading.truth) for one, reading in zip(asked, await self.read_again(asked), strict=True)]
+
+    def _everyone(self, question: Question) -> list[Asked]:
+        return [
+            Asked(question.request, identity.index, question.values)
+            for mix in range(len(self._scenario.identities))
+            if (expectation := self._expectations.get(question.request, mix)) is not None and expectation.expects_rows
+            for identity in self._population.of_mix(mix)
+        ]
+
+    def _expectation(self, question: Question) -> Expectation:
+        return self._expectations.of(question.request, self._population[question.identity].mix)
+
+    def _keep(self, question: Question, truth: Truth) -> None:
+        if truth.rows:
+            self.requests_with_rows.add(question.request)
+        keep = self._truths.keep_drawn if self._expectation(question).drawn else self._truths.keep_fixed
+        keep(question, truth)
+
+    async def _read(self, questions: Sequence[Question]) -> list[_Raw]:
+        """Read in as few statements as there are expectations; in the order of the questions."""
+        grouped: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for at, question in enumerate(questions):
+            grouped[question.request, self._population[question.identity].mix].append(at)
+        raw: dict[int, _Raw] = {}
+        for (request, mix), places in grouped.items():
+            group = [questions[at] for at in places]
+            raw.update(zip(places, await self._read_group(self._expectations.of(request, mix), group), strict=True))
+        return [raw[at] for at in range(len(questions))]
+
+    async def _read_group(self, expectation: Expectation, group: Sequence[Question]) -> list[_Raw]:
+        query = expectation.query
+        if query is None:
+            return [self._literal(expectation, question) for question in group]
+        try:
+            reader = self._read_as_identities if query.as_identity else self._read_batch
+            read = await _reconnecting(lambda: reader(query, group))
+        except asyncpg.PostgresError as error:
+            raise self._failed(group[0], error) from None
+        return [(text, expectation.count if total is None else total) for text, total in read]
+
+    def _literal(self, expectation: Expectation, question: Question) -> _Raw:
+        if expectation.literal is None:
+            return "[]", expectation.count
+        rows = fill_value(expectation.literal, variables(self._population[question.identity], self._drawn(question)))
+        return (json.dumps(rows) if rows else "[]"), expectation.count
+
+    async def _read_batch(self, query: Query, group: Sequence[Question]) -> list[_Raw]:
+        """Read many at once, and each different set of bindings only once."""
+        asked = [query.select(self._bindings(question)) for question in group]
+        different = list(dict.fromkeys(asked))
+        known: dict[Bindings, _Raw] = {}
+        for start in range(0, len(different), _BATCH):
+            batch = different[start : start + _BATCH]
+            async with self._database.reading() as connection:
+                known.update(zip(batch, await query.run(connection, batch), strict=True))
+        return [known[one] for one in asked]
+
+    async def _read_as_identities(self, query: Query, group: Sequence[Question]) -> list[_Raw]:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reading = [tasks.create_task(self._read_as_identity(query, question)) for question in group]
+        except* (EnvironmentProblem, asyncpg.PostgresError, *GONE) as failed:
+            first = failed.exceptions[0]
+        else:
+            return [task.result() for task in reading]
+        raise first
+
+    async def _read_as_identity(self, query: Query, question: Question) -> _Raw:
+        identity = self._population[question.identity]
+        claims, role = json.dumps(dict(identity.claims)), str(identity.claims.get("role", "none"))
+        async with (
+            self._as_identity_slots,
+            self._database.as_identity(claims, role, self._search_path, self._pre_request) as connection,
+        ):
+            (raw,) = await query.run(connection, [query.select(self._bindings(question))])
+            return raw
+
+    def _bindings(self, question: Question) -> Mapping[str, str | None]:
+        return bindings(self._population[question.identity], self._drawn(question))
+
+    def _drawn(self, question: Question) -> dict[str, Scalar]:
+        # A question of the oracle's own may come without values: then the expectation does not look at them.
+        return dict(zip(self._scenario.requests[question.request].vars, question.values, strict=False))
+
+    def _failed(self, question: Question, error: asyncpg.PostgresError) -> UsageProblem:
+        request = self._scenario.requests[question.request].name
+        return UsageProblem(
+            f"the expected rows of request {request!r} cannot be read for "
+            f"{self._population[question.identity].label}: {sql_problem(error)}",
+            "Run the scenario's SQL with these claims bound as text; a cast such as :id::int may be missing or fail.",
+        )
+
+
+async def _reconnecting(read: Callable[[], Awaitable[list[_Raw]]]) -> list[_Raw]:
+    """Read; when the connection is lost, once more on a new one, a few times."""
+    for _ in range(_TRIES - 1):
+        try:
+            return await read()
+        except GONE:
+            await asyncio.sleep(_RECONNECT_S)
+    try:
+        return await read()
+    except GONE as error:
+        raise EnvironmentProblem(
+            f"the oracle lost its connection {_TRIES} times in a row ({type(error).__name__})",
+            "Check that the database stays up during the run and lets the oracle's role connect.",
+        ) from None

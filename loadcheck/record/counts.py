@@ -1,0 +1,136 @@
+"""Counters that a tally is made of, each bounded however long the run is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from loadcheck.engine.events import Exchange, Lost
+from loadcheck.judge.verdict import Ruling
+from loadcheck.record.histogram import Histogram
+
+_KINDS: Final = 100  # different texts that a `Texts` tells apart
+_REST: Final = "other"
+_SECONDS: Final = 64  # how far back a `Recent` reaches
+
+
+@dataclass(slots=True)
+class Counts:
+    """Exchanges by verdict."""
+
+    sent: int = 0
+    ok: int = 0
+    violation: int = 0
+    unknown: int = 0
+
+    def add(self, ruling: Ruling) -> None:
+        """Count one exchange."""
+        self.sent += 1
+        if ruling is Ruling.OK:
+            self.ok += 1
+        elif ruling is Ruling.VIOLATION:
+            self.violation += 1
+        elif ruling is Ruling.UNKNOWN:
+            self.unknown += 1
+
+    @property
+    def checked(self) -> int:
+        """Exchanges that were judged one way or the other."""
+        return self.ok + self.violation
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every exchange sent got exactly one verdict."""
+        return self.sent == self.ok + self.violation + self.unknown
+
+    def as_mapping(self) -> dict[str, int]:
+        """Return the four counts by name."""
+        return {"sent": self.sent, "ok": self.ok, "violation": self.violation, "unknown": self.unknown}
+
+
+@dataclass(slots=True)
+class Timed:
+    """Exchanges by verdict, with how long they took.
+
+    Attributes:
+        answered: How many got a whole answer.
+        latency: From the intended start, of the answered ones and of those that timed out: without these the
+            slowest would be hidden. Other losses are failures of another kind, and often quick ones.
+        service: From the actual sending, of the same ones.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    answered: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+    service: Histogram = field(default_factory=Histogram)
+
+    def add(self, exchange: Exchange, ruling: Ruling) -> None:
+        """Count one exchange."""
+        self.counts.add(ruling)
+        self.answered += exchange.answer is not None
+        if exchange.answer is not None or exchange.lost is Lost.TIMEOUT:
+            self.latency.add(exchange.latency)
+            self.service.add(exchange.service)
+
+
+class Texts:
+    """How often each text was seen. The first hundred different ones are told apart, the rest is `other`."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def add(self, text: str) -> None:
+        """Count one text."""
+        if text not in self._counts and len(self._counts) >= _KINDS:
+            text = _REST
+        self._counts[text] = self._counts.get(text, 0) + 1
+
+    def most_common(self) -> Mapping[str, int]:
+        """Return the texts with their counts, the most frequent first."""
+        return dict(sorted(self._counts.copy().items(), key=lambda pair: (-pair[1], pair[0])))
+
+    @property
+    def total(self) -> int:
+        """How many texts were counted."""
+        return sum(self._counts.copy().values())
+
+
+class Members:
+    """A set of the integers from 0 up to a fixed size, one bit for each."""
+
+    def __init__(self, size: int) -> None:
+        self._bits = bytearray((size + 7) // 8)
+        self.count = 0
+
+    def add(self, member: int) -> None:
+        """Put one in; twice is once."""
+        byte, bit = member >> 3, 1 << (member & 7)
+        if not self._bits[byte] & bit:
+            self._bits[byte] |= bit
+            self.count += 1
+
+    def __contains__(self, member: int) -> bool:
+        return bool(self._bits[member >> 3] & (1 << (member & 7)))
+
+
+class Recent:
+    """How much happened in each of the last seconds."""
+
+    def __init__(self) -> None:
+        self._ring = [(-1, 0)] * _SECONDS
+
+    def add(self, at: float) -> None:
+        """Count one event, `at` seconds after the run's start."""
+        second = int(at)
+        slot = second % _SECONDS
+        current, count = self._ring[slot]
+        if current == second:
+            self._ring[slot] = (second, count + 1)
+        elif current < second:
+            self._ring[slot] = (second, 1)
+
+    def rate(self, now: float, over: int = 3) -> float:
+        """Return events a second over the last `over` whole seconds before `now`, up to a minute of them."""
+        last = int(now)
+        seconds = range(max(last - min(over, _SECONDS - 4), 0), last)
+        counts = [count for second, count in list(self._ring) if second in seconds]
+        return sum(counts) / len(seconds) if seconds else 0.0

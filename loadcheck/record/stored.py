@@ -1,0 +1,132 @@
+"""The shapes of summary.json and findings.json, by which others read a stored run."""
+
+from typing import Any, TypedDict
+
+Percentiles = dict[str, float | None]
+"""Milliseconds by `p50`, `p90`, `p95`, `p99`, `p999` and `max`; None without a sample."""
+
+
+class StoredIdentity(TypedDict):
+    """An identity: what people call it, the name of its claim mix, and its claims; never its token."""
+
+    identity: str
+    mix: str
+    claims: dict[str, Any]
+
+
+class StoredCounts(TypedDict):
+    """Exchanges by verdict; `sent` is the sum of the others."""
+
+    sent: int
+    ok: int
+    violation: int
+    unknown: int
+
+
+class StoredTimed(StoredCounts):
+    """Exchanges by verdict, and how long they took."""
+
+    latency_ms: Percentiles
+    service_ms: Percentiles
+
+
+class StoredPhase(StoredTimed):
+    """One phase of the load; not started, `started_s` is None."""
+
+    name: str
+    measure: bool
+    started_s: float | None
+    duration_s: float
+    missed: int
+    throughput_rps: float | None
+
+
+class StoredThreshold(TypedDict):
+    """A threshold in the unit of the scenario (seconds for latencies) beside what was measured."""
+
+    name: str
+    limit: float
+    value: float | None
+    held: bool | None
+
+
+class FindingHead(TypedDict):
+    """A finding as summary.json lists it."""
+
+    id: str
+    symptom: str
+    cause: str
+    count: int
+    request: str
+    victim: StoredIdentity
+    source: StoredIdentity | None
+    first_s: float
+
+
+class StoredEvidence(TypedDict):
+    """Rows as JSON text, a handful a list, and how many there were."""
+
+    expected: list[str]
+    received: list[str]
+    wrong: list[str]
+    missing: list[str]
+    expected_count: int
+    received_count: int
+
+
+class StoredMessage(TypedDict):
+    """What to send to see a finding again, the token left out; a header whose value is secret has None.
+
+    `token` is the command that prints a token like the one sent, as its arguments; None where none was sent.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str | None]
+    body: str | None
+    token: list[str] | None
+
+
+class StoredFinding(FindingHead):
+    """A finding with its evidence, as findings.json holds it."""
+
+    victims: int
+    reason: str
+    seq: int
+    phase: str
+    status: int | None
+    lost: str | None
+    code: str
+    vars: dict[str, Any]
+    evidence: StoredEvidence
+    reproduce: StoredMessage
+
+
+class Summary(TypedDict):
+    """summary.json. Figures that this version does not measure are None."""
+
+    loadcheck: str
+    schema: int
+    scenario: str
+    seed: int
+    started: str
+    duration_s: float
+    verdict: str
+    exit_code: int
+    reasons: list[str]
+    exchanges: StoredCounts
+    warm_up: StoredCounts
+    findings: list[FindingHead]
+    coverage: dict[str, int | None]
+    canaries: dict[str, int | None]
+    leak_rate_upper_95: float | None
+    latency_ms: Percentiles
+    service_ms: Percentiles
+    throughput_rps: float | None
+    requests: dict[str, StoredTimed]
+    claim_mixes: dict[str, StoredCounts]
+    statuses: dict[str, int]
+    unknowns: dict[str, int]
+    phases: list[StoredPhase]
+    thresholds: list[StoredThreshold]
+    generator: dict[str, float | None]

@@ -1,0 +1,143 @@
+"""From what a run counted and found to summary.json."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from loadcheck import __version__
+from loadcheck.judge.findings import Finding
+from loadcheck.judge.outcome import Measured, Outcome
+from loadcheck.record.counts import Counts, Timed
+from loadcheck.record.findings import finding_head
+from loadcheck.record.histogram import Histogram
+from loadcheck.record.stored import (
+    Percentiles,
+    StoredCounts,
+    StoredPhase,
+    StoredThreshold,
+    StoredTimed,
+    Summary,
+)
+from loadcheck.record.tally import PhaseTally, Tally
+
+SCHEMA: Final = 1
+PERCENTS: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known of a run beside its counts.
+
+    Attributes:
+        seed: What its inputs were drawn from.
+        started: Seconds since 1970.
+        duration: Seconds from the first phase's start to the last one's end.
+        coverage: `backends`, `handoffs` and `distinct_handoffs`, as far as they are known.
+        canaries: `planted` and `caught`, if there were any.
+        leak_rate_upper_95: The rate of leaks that is ruled out with 95 % confidence, if known.
+        generator: What loadcheck itself used: `cpu_s`, `rss_max_mb`, `missed`.
+    """
+
+    seed: int
+    started: float
+    duration: float
+    coverage: Mapping[str, int | None] = field(default_factory=dict)
+    canaries: Mapping[str, int] = field(default_factory=dict)
+    leak_rate_upper_95: float | None = None
+    generator: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, facts: RunFacts) -> Summary:
+    """Return what summary.json holds. `exchanges` are those of the measured phases.
+
+    Raises:
+        AssertionError: the tally does not add up, which is a bug in loadcheck.
+    """
+    tally.check()
+    scenario = tally.scenario
+    started = datetime.fromtimestamp(facts.started, UTC).isoformat(timespec="milliseconds")
+    return {
+        "loadcheck": __version__,
+        "schema": SCHEMA,
+        "scenario": scenario.name,
+        "seed": facts.seed,
+        "started": started.replace("+00:00", "Z"),
+        "duration_s": round(facts.duration, 3),
+        "verdict": str(outcome.verdict),
+        "exit_code": int(outcome.exit_code),
+        "reasons": list(outcome.reasons),
+        "exchanges": _counts(tally.measured.counts),
+        "warm_up": _counts(tally.warm_up),
+        "findings": [finding_head(finding, scenario, tally.population) for finding in findings],
+        "coverage": _coverage(tally, facts),
+        "canaries": {name: facts.canaries.get(name) for name in ("planted", "caught")},
+        "leak_rate_upper_95": facts.leak_rate_upper_95,
+        "latency_ms": percentiles(tally.measured.latency),
+        "service_ms": percentiles(tally.measured.service),
+        "throughput_rps": _rounded(tally.throughput),
+        "requests": {
+            request.name: _timed(timed) for request, timed in zip(scenario.requests, tally.requests, strict=True)
+        },
+        "claim_mixes": {
+            mix.name: _counts(counts) for mix, counts in zip(scenario.identities, tally.mixes, strict=True)
+        },
+        "statuses": dict(tally.statuses.most_common()),
+        "unknowns": dict(tally.unknowns.most_common()),
+        "phases": [_phase(phase) for phase in tally.phases],
+        "thresholds": [_threshold(measured) for measured in outcome.thresholds],
+        "generator": {name: facts.generator.get(name) for name in ("cpu_s", "rss_max_mb", "missed")},
+    }
+
+
+def percentiles(histogram: Histogram) -> Percentiles:
+    """Return the percentiles that a summary holds, in milliseconds."""
+    found = {name: histogram.percentile(percent) for name, percent in PERCENTS.items()}
+    return {name: None if seconds is None else round(seconds * 1000, 3) for name, seconds in found.items()}
+
+
+def _coverage(tally: Tally, facts: RunFacts) -> dict[str, int | None]:
+    known = {name: facts.coverage.get(name) for name in ("backends", "handoffs", "distinct_handoffs")}
+    return {"identities": tally.identities.count, **known}
+
+
+def _counts(counts: Counts) -> StoredCounts:
+    return {
+        "sent": counts.sent,
+        "ok": counts.ok,
+        "violation": counts.violation,
+        "unknown": counts.unknown,
+    }
+
+
+def _timed(timed: Timed) -> StoredTimed:
+    return {
+        **_counts(timed.counts),
+        "latency_ms": percentiles(timed.latency),
+        "service_ms": percentiles(timed.service),
+    }
+
+
+def _phase(tally: PhaseTally) -> StoredPhase:
+    return {
+        "name": tally.phase.name,
+        "measure": tally.phase.measure,
+        "started_s": _rounded(tally.started),
+        "duration_s": round(tally.seconds, 3),
+        "missed": tally.missed,
+        "throughput_rps": _rounded(tally.throughput),
+        **_timed(tally.timed),
+    }
+
+
+def _threshold(measured: Measured) -> StoredThreshold:
+    return {
+        "name": measured.name,
+        "limit": measured.limit,
+        "value": measured.value,
+        "held": measured.held,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -1,0 +1,168 @@
+"""The tally: what a run has counted and measured so far, in memory that does not grow with its length."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from loadcheck.engine.events import Answer, Exchange, Missed, PhaseEnded, PhaseStarted
+from loadcheck.identity.population import Identity
+from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.record.counts import Counts, Members, Recent, Texts, Timed
+from loadcheck.scenario.model import Phase, Scenario
+
+
+@dataclass(slots=True)
+class PhaseTally:
+    """One phase of the load.
+
+    Attributes:
+        started: Seconds after the run's start; None before it begins.
+        ended: The same for its end; None until its last exchange is in.
+        last: When its last exchange so far was done.
+        missed: Arrivals that could not be sent.
+    """
+
+    phase: Phase
+    started: float | None = None
+    ended: float | None = None
+    last: float = 0.0
+    missed: int = 0
+    timed: Timed = field(default_factory=Timed)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has lasted so far."""
+        if self.started is None:
+            return 0.0
+        return max((self.last if self.ended is None else self.ended) - self.started, 0.0)
+
+    @property
+    def throughput(self) -> float | None:
+        """Answers a second; None before any time has passed."""
+        return self.timed.answered / self.seconds if self.seconds else None
+
+
+class Tally:
+    """Everything counted of a run; `sent = ok + violation + unknown` holds in every part of it.
+
+    Phases with `measure: false` are judged like all others, and their violations are violations of the run.
+    They stay out of every other figure: they are counted in `warm_up` and in their own phase alone.
+
+    Args:
+        scenario: What is run.
+        population: Its identities.
+
+    Attributes:
+        measured: The exchanges of the measured phases, with latency and service time.
+        warm_up: The exchanges of the other phases.
+        phases: One for each phase, in order.
+        requests: One for each request of the scenario, in order.
+        mixes: One for each claim mix of the scenario, in order.
+        statuses: By status (`200`), or by why there was no answer (`time-out`).
+        unknowns: Reasons of the verdict `unknown`.
+        identities: The identities with at least one exchange judged ok or violation.
+        recent: Exchanges of all phases done in each of the last seconds.
+        current: Index of the phase that started last; None before the first.
+    """
+
+    def __init__(self, scenario: Scenario, population: Sequence[Identity]) -> None:
+        self.scenario = scenario
+        self.population = population
+        self.measured = Timed()
+        self.warm_up = Counts()
+        self.phases = [PhaseTally(phase) for phase in scenario.load]
+        self.requests = [Timed() for _ in scenario.requests]
+        self.mixes = [Counts() for _ in scenario.identities]
+        self.statuses = Texts()
+        self.unknowns = Texts()
+        self.identities = Members(len(population))
+        self.recent = Recent()
+        self.current: int | None = None
+
+    def phase_started(self, event: PhaseStarted) -> None:
+        """Take note that a phase begins."""
+        self.current = event.index
+        self.phases[event.index].started = event.at
+
+    def phase_ended(self, event: PhaseEnded) -> None:
+        """Take note that a phase is over, and that all counts still agree.
+
+        Raises:
+            AssertionError: they do not.
+        """
+        self.phases[event.index].ended = event.at
+        self.check()
+
+    def missed(self, event: Missed) -> None:
+        """Count an arrival that could not be sent."""
+        self.phases[event.phase].missed += 1
+
+    def add(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Count one exchange and its verdict."""
+        phase = self.phases[exchange.phase]
+        phase.timed.add(exchange, verdict.ruling)
+        phase.last = max(phase.last, exchange.done)
+        self.recent.add(exchange.done)
+        if phase.phase.measure:
+            self._add_measured(exchange, verdict)
+        else:
+            self.warm_up.add(verdict.ruling)
+
+    def _add_measured(self, exchange: Exchange, verdict: Verdict) -> None:
+        draw, ruling = exchange.draw, verdict.ruling
+        self.measured.add(exchange, ruling)
+        self.requests[draw.request].add(exchange, ruling)
+        self.mixes[self.population[draw.identity].mix].add(ruling)
+        self.statuses.add(_status(exchange))
+        if ruling is Ruling.UNKNOWN:
+            self.unknowns.add(verdict.reason or _status(exchange))
+        else:
+            self.identities.add(draw.identity)
+
+    def check(self) -> None:
+        """Hold every part of the tally against the others.
+
+        Raises:
+            AssertionError: an exchange was counted twice or not at all, which is a bug in loadcheck.
+        """
+        total = self.measured.counts
+        measured = [phase.timed.counts for phase in self.phases if phase.phase.measure]
+        parts = [measured, [request.counts for request in self.requests], self.mixes]
+        sums = [sum(counts.sent for counts in part) for part in parts]
+        balanced = all(counts.balanced for counts in chain([total, self.warm_up], *parts))
+        if not balanced or {*sums, self.statuses.total} != {total.sent}:
+            raise AssertionError(f"the tally does not add up: {total}, {sums}, {self.statuses.total} statuses")
+
+    @property
+    def violations(self) -> int:
+        """Violations of the whole run, the warm-up included."""
+        return self.measured.counts.violation + self.warm_up.violation
+
+    @property
+    def missed_arrivals(self) -> int:
+        """Arrivals of the measured phases that could not be sent."""
+        return sum(phase.missed for phase in self.phases if phase.phase.measure)
+
+    @property
+    def seconds(self) -> float:
+        """How long the measured phases have lasted, in all."""
+        return sum(phase.seconds for phase in self.phases if phase.phase.measure)
+
+    @property
+    def throughput(self) -> float | None:
+        """Answers a second over the measured phases; None before any time has passed."""
+        return self.measured.answered / self.seconds if self.seconds else None
+
+    @property
+    def error_rate(self) -> float | None:
+        """Share of the measured exchanges that were not ok; None when there was none."""
+        counts = self.measured.counts
+        return (counts.sent - counts.ok) / counts.sent if counts.sent else None
+
+
+def _status(exchange: Exchange) -> str:
+    match exchange.answer:
+        case Answer(status=status):
+            return str(status)
+        case None:
+            return str(exchange.lost) if exchange.lost is not None else "no answer"

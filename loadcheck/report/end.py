@@ -1,0 +1,139 @@
+"""The end report: the verdict and its reason first, the path of the run last."""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.report.figures import milliseconds, plural, rate, seconds, share
+from loadcheck.report.stories import Stories
+from loadcheck.report.tables import mixes_table, phases_table, requests_table, thresholds_table
+from loadcheck.report.text import cut, plain
+
+_WIDTH: Final = 80  # columns of the SVG
+_WIDEST: Final = 100  # a wider terminal does not make the report easier to read
+_REASONS: Final = 10
+_TEXTS: Final = 8  # kinds of unknowns, and of statuses, that are told
+_REASON: Final = 60  # cells for the reason of an unknown
+_BUSY: Final = 0.85  # share of one core from which loadcheck itself may be what was slow
+_STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+_EXPLAINED: Final = {
+    3: "correct, but a threshold did not hold",
+    130: "interrupted",
+    143: "terminated",
+}
+_FONT_FACES: Final = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
+
+
+def print_report(console: Console, summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> None:
+    """Print the end report of a run, from what its summary.json and findings.json hold."""
+    width = min(console.width, _WIDEST)
+    console.print(end_report(summary, findings, folder), width=width, highlight=False)
+
+
+def report_svg(summary: Summary, findings: Sequence[StoredFinding], folder: Path, title: str) -> str:
+    """Return the end report as an SVG picture of a terminal, the title (such as the command) in its bar.
+
+    The picture loads nothing from elsewhere.
+    """
+    console = Console(file=io.StringIO(), record=True, width=_WIDTH, force_terminal=True, color_system="truecolor")
+    print_report(console, summary, findings, folder)
+    return _FONT_FACES.sub("", console.export_svg(title=cut(title, _WIDTH)))
+
+
+def end_report(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> RenderableType:
+    """Return the end report of a run, for a console of 80 columns or any other width."""
+    return Group(*_verdict(summary), *_sections(summary, findings), Text(""), *_path(folder))
+
+
+def _verdict(summary: Summary) -> Iterator[RenderableType]:
+    verdict = summary["verdict"]
+    line = Text.assemble(("verdict: ", "bold"), (verdict, _STYLES.get(verdict, "bold")))
+    if explained := _EXPLAINED.get(summary["exit_code"]):
+        line.append(f" ({explained})", style="bold yellow")
+    yield line
+    for reason in summary["reasons"][:_REASONS]:
+        yield Padding(plain(reason), (0, 0, 0, 2), expand=False)
+    if rest := summary["reasons"][_REASONS:]:
+        yield Text(f"  and {plural(len(rest), 'more reason')}: summary.json")
+    yield Text("")
+    yield Text(_of_what(summary), style="dim", no_wrap=True, overflow="ellipsis")
+    yield from map(plain, _checked(summary))
+
+
+def _of_what(summary: Summary) -> str:
+    started = summary["started"].partition(".")[0].replace("T", " ")
+    return cut(summary["scenario"], 30) + f", seed {summary['seed']}, {started} UTC"
+
+
+def _checked(summary: Summary) -> Iterator[str]:
+    counts, coverage = summary["exchanges"], summary["coverage"]
+    checked = counts["ok"] + counts["violation"]
+    yield (
+        f"{checked:,} of {plural(counts['sent'], 'exchange')} checked: {counts['ok']:,} ok,"
+        f" {plural(counts['violation'], 'violation')}, {counts['unknown']:,} unknown"
+    )
+    known = {name.replace("_", " "): value for name, value in coverage.items() if value is not None}
+    yield ", ".join(f"{value:,} {name}" for name, value in known.items())
+    p50, p99 = (milliseconds(summary["latency_ms"][percent]) for percent in ("p50", "p99"))
+    yield f"{rate(summary['throughput_rps'])} over {seconds(summary['duration_s'])}, p50 {p50}, p99 {p99}"
+    warm_up = summary["warm_up"]
+    if warm_up["sent"]:
+        bad = f", {plural(warm_up['violation'], 'violation')}" if warm_up["violation"] else ""
+        yield f"and {plural(warm_up['sent'], 'exchange')} in the warm-up, judged but not measured{bad}"
+
+
+def _sections(summary: Summary, findings: Sequence[StoredFinding]) -> Iterator[RenderableType]:
+    if findings:
+        yield from _section(plural(len(findings), "finding"), Stories(findings))
+    if summary["thresholds"]:
+        yield from _section("thresholds", thresholds_table(summary["thresholds"]))
+    yield from _section("requests", requests_table(summary["requests"]))
+    yield from _section("identities", mixes_table(summary["claim_mixes"]))
+    yield from _section("load", phases_table(summary["phases"]))
+    yield from _section("answers", *_answers(summary))
+    yield from _section("loadcheck itself", *map(plain, _itself(summary)))
+
+
+def _section(title: str, *content: RenderableType) -> Iterator[RenderableType]:
+    yield Text("")
+    yield Rule(Text(title, style="bold"), align="left", style="dim")
+    yield from content
+
+
+def _answers(summary: Summary) -> Iterator[RenderableType]:
+    statuses = list(summary["statuses"].items())
+    told = [f"{cut(status, _REASON)}: {count:,}" for status, count in statuses[:_TEXTS]]
+    more = [f"{len(statuses) - _TEXTS} other kinds"] if len(statuses) > _TEXTS else []
+    yield plain(", ".join(told + more) or "none")
+    unknowns = list(summary["unknowns"].items())
+    for reason, count in unknowns[:_TEXTS]:
+        yield Text(f"unknown {count:,} times: {cut(reason, _REASON)}", style="yellow")
+    if unknowns[_TEXTS:]:
+        yield Text(f"and unknown for {plural(len(unknowns) - _TEXTS, 'other reason')}: summary.json")
+
+
+def _itself(summary: Summary) -> Iterator[str]:
+    figures: Mapping[str, float | None] = summary["generator"]
+    cpu, memory, missed = (figures.get(name) for name in ("cpu_s", "rss_max_mb", "missed"))
+    busy = cpu / summary["duration_s"] if cpu is not None and summary["duration_s"] else None
+    parts = [
+        f"{seconds(cpu)} of processor time" if cpu is not None else "",
+        f"{share(busy)} of one core" if busy is not None else "",
+        f"{memory:,.0f} MB of memory" if memory is not None else "",
+        plural(int(missed), "missed arrival") if missed is not None else "",
+    ]
+    yield ", ".join(filter(None, parts)) or "not measured"
+    if busy is not None and busy > _BUSY:
+        yield "It was busy nearly all the time, so the latencies include its own: lower the load."
+
+
+def _path(folder: Path) -> Iterator[RenderableType]:
+    yield Text.assemble(("run: ", "bold"), plain(str(folder)), overflow="fold")

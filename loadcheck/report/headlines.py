@@ -1,0 +1,46 @@
+"""A finding in one sentence."""
+
+from typing import Final
+
+from loadcheck.judge.verdict import Symptom
+from loadcheck.record.stored import FindingHead
+from loadcheck.report.text import cut
+
+_NAME: Final = 32  # cells for a name in a sentence
+
+_WITH_SOURCE: Final = {
+    Symptom.SWAPPED: "got the whole answer of {source}",
+    Symptom.FOREIGN_ROWS: "got rows of {source}",
+    Symptom.CROSS_WRITE: "changed rows of {source}",
+    Symptom.WRONG_CONTEXT: "was answered in the context of {source}",
+    Symptom.WRONG_EXCHANGE: "got an answer meant for {source}",
+}
+_WITHOUT: Final = {
+    Symptom.SWAPPED: "got the whole answer of another identity",
+    Symptom.FOREIGN_ROWS: "got rows that are not its own",
+    Symptom.MISSING_ROWS: "did not get all of its own rows",
+    Symptom.ALTERED_ROWS: "got rows with other values than they have",
+    Symptom.WRONG_ORDER: "got its rows in the wrong order",
+    Symptom.WRONG_STATUS: "got the wrong status",
+    Symptom.WRONG_HEADERS: "got the wrong headers",
+    Symptom.ACCEPTED_TOKEN: "was let in with a token that must be refused",
+    Symptom.REFUSED_TOKEN: "was refused although its token is good",
+    Symptom.WRONG_CONTEXT: "was answered in the context of another request",
+    Symptom.WRONG_EXCHANGE: "got an answer meant for another request",
+    Symptom.CROSS_WRITE: "changed rows that are not its own",
+    Symptom.LOST_WRITE: "was told of a write that is not there",
+    Symptom.MALFORMED: "got an answer that cannot be read",
+}
+
+
+def headline(finding: FindingHead) -> str:
+    """Return who asked what and what came of it: `keeper#3 asked for list and got rows of keeper#17`."""
+    victim, request = cut(finding["victim"]["identity"], _NAME), cut(finding["request"], _NAME)
+    return f"{victim} asked for {request} and {_came_of_it(finding)}"
+
+
+def _came_of_it(finding: FindingHead) -> str:
+    symptom, source = Symptom(finding["symptom"]), finding["source"]
+    if source is not None and symptom in _WITH_SOURCE:
+        return _WITH_SOURCE[symptom].format(source=cut(source["identity"], _NAME))
+    return _WITHOUT[symptom]

@@ -1,0 +1,192 @@
+"""The live view: a run as it goes, drawn four times a second from the tally."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from loadcheck.judge.findings import Finding
+from loadcheck.record.counts import Counts
+from loadcheck.record.findings import finding_head
+from loadcheck.record.tally import PhaseTally, Tally
+from loadcheck.report.figures import amount, plural, seconds
+from loadcheck.report.headlines import headline
+from loadcheck.report.progress import extent, latency_line, load, rate_line, share_done
+from loadcheck.report.reporter import Gauges
+from loadcheck.report.text import cut, plain
+
+_PER_SECOND: Final = 4
+_WIDEST: Final = 100
+_FINDINGS: Final = 5  # the last ones, a line each
+_ROWS: Final = 6  # rows of the tables
+_NAME: Final = 26
+_LABEL: Final = 10
+
+
+class LiveReporter:
+    """Draws the run on a terminal, and leaves nothing of it there for the end report to follow."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+
+    def step(self, text: str) -> None:
+        """Print a line about a step, above the view if it is there."""
+        self._console.print(plain(text, "dim"), highlight=False)
+
+    def started(self, tally: Tally, gauges: Gauges) -> None:
+        """Begin to draw what the tally counts."""
+        self._view = View(tally, gauges)
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._render,
+            refresh_per_second=_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start()
+
+    def finding(self, finding: Finding) -> None:
+        """Show a new finding among the last ones."""
+        if self._live is not None:
+            self._view.findings.append(finding)
+
+    def finished(self) -> None:
+        """Remove the view."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _render(self) -> RenderableType:
+        return self._view.render(min(self._console.width, _WIDEST))
+
+
+class View:
+    """What the live view shows.
+
+    Attributes:
+        findings: The last new ones.
+    """
+
+    def __init__(self, tally: Tally, gauges: Gauges) -> None:
+        self.findings: deque[Finding] = deque(maxlen=_FINDINGS)
+        self._tally = tally
+        self._gauges = gauges
+
+    def render(self, width: int) -> RenderableType:
+        """Return the view of this moment, `width` columns wide at most."""
+        now = self._gauges.now()
+        return Group(
+            Text(""),
+            _title(self._tally, now, width),
+            *self._phase(now, width),
+            *_checked(self._tally),
+            Text(""),
+            _tables(self._tally),
+            *self._violations(width),
+        )
+
+    def _phase(self, now: float, width: int) -> Iterator[RenderableType]:
+        index = self._tally.current
+        if index is None:
+            yield _line("phase", plain("none yet"))
+            return
+        phase = self._tally.phases[index]
+        # A bar does not end its line; a padding makes it one of its own.
+        yield Padding(ProgressBar(total=1.0, completed=share_done(phase, now), width=width), 0)
+        yield _line("phase", self._phase_text(index, phase, now, width - _LABEL))
+        yield _line("rate", Text(rate_line(self._tally, phase, now)))
+        missed = plural(phase.missed, "missed arrival")
+        yield _line("in flight", Text(f"{self._gauges.in_flight():,}, {missed}"))
+        yield _line("latency", Text(latency_line(phase)))
+
+    def _phase_text(self, index: int, phase: PhaseTally, now: float, width: int) -> Text:
+        name = cut(phase.phase.name, 20) + ("" if phase.phase.measure else " (not measured)")
+        many = len(self._tally.phases)
+        return Text(cut(f"{index + 1} of {many}, {name}: {load(phase.phase)}, {extent(phase, now)}", width))
+
+    def _violations(self, width: int) -> Iterator[RenderableType]:
+        if self.findings:
+            yield Text("")
+        for finding in list(self.findings):
+            head = finding_head(finding, self._tally.scenario, self._tally.population)
+            often = f"x{finding.count}" if finding.count > 1 else ""
+            text = f"{head['id']} {head['symptom']} {often}: {headline(head)}".replace(" :", ":")
+            yield Text(cut(text, width), style="red")
+
+
+def _title(tally: Tally, now: float, width: int) -> Text:
+    clock = seconds(int(now))
+    name = cut(f"loadcheck  {tally.scenario.name}", max(width - len(clock) - 1, 1))
+    title = Text(name, style="bold", no_wrap=True)
+    title.append(" " * max(width - title.cell_len - len(clock), 1) + clock)
+    return title
+
+
+def _checked(tally: Tally) -> Iterator[RenderableType]:
+    counts = tally.measured.counts
+    warm_up = f" (and {tally.warm_up.sent:,} in the warm-up)" if tally.warm_up.sent else ""
+    identities = f", {plural(tally.identities.count, 'identity', 'identities')}"
+    yield _line("checked", Text(f"{counts.checked:,} of {counts.sent:,} sent{identities}{warm_up}"))
+    verdicts = Text.assemble(
+        (f"{counts.ok:,} ok", "green" if counts.ok else "dim"),
+        ", ",
+        (plural(tally.violations, "violation"), "bold red" if tally.violations else "dim"),
+        ", ",
+        (f"{counts.unknown:,} unknown", "yellow" if counts.unknown else "dim"),
+    )
+    yield _line("verdicts", verdicts)
+
+
+def _line(label: str, text: Text) -> Text:
+    line = Text.assemble((f"{label:<{_LABEL}}", "dim"), text)
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
+
+
+def _tables(tally: Tally) -> Table:
+    both = Table.grid(padding=(0, 4, 0, 0))
+    both.add_row(_mixes(tally), _statuses(tally.statuses.most_common()))
+    return both
+
+
+def _mixes(tally: Tally) -> Table:
+    table = _table("claim mix", "sent", "violation", "unknown")
+    shown = list(zip(tally.scenario.identities, tally.mixes, strict=True))
+    for mix, counts in shown[:_ROWS]:
+        table.add_row(Text(cut(mix.name, _NAME)), amount(counts.sent), *_bad(counts))
+    if shown[_ROWS:]:
+        table.add_row(Text(f"{len(shown) - _ROWS:,} more", style="dim"))
+    return table
+
+
+def _statuses(statuses: Mapping[str, int]) -> Table:
+    table = _table("status", "answers")
+    shown = list(statuses.items())
+    for status, count in shown[:_ROWS]:
+        table.add_row(Text(cut(status, 16)), amount(count))
+    if shown[_ROWS:]:
+        table.add_row(Text(f"{len(shown) - _ROWS:,} more", style="dim"))
+    return table
+
+
+def _bad(counts: Counts) -> tuple[Text, Text]:
+    return (
+        Text(amount(counts.violation), style="bold red" if counts.violation else "dim"),
+        Text(amount(counts.unknown), style="yellow" if counts.unknown else "dim"),
+    )
+
+
+def _table(name: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(name, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,123 @@
+"""Findings as short stories: who asked what, what should have come, what came, and how to see it again."""
+
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import Final
+
+import orjson
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from loadcheck.judge.verdict import Cause
+from loadcheck.record.stored import StoredEvidence, StoredFinding, StoredIdentity
+from loadcheck.report.curl import LONGEST_BODY, curl_lines
+from loadcheck.report.figures import plural, seconds, times
+from loadcheck.report.headlines import headline
+from loadcheck.report.text import cut, inert
+
+_TOLD: Final = 5  # findings told as stories
+_LISTED: Final = 10  # further ones told in a line each
+_ROWS: Final = 3  # rows shown of each list
+_REASON: Final = 4  # lines of a reason
+_INDENT: Final = 4
+_LABEL: Final = 12  # cells for the left column
+_NARROWEST: Final = 20
+
+
+class Stories:
+    """The findings of a run, as many as a reader takes in; the others are named."""
+
+    def __init__(self, findings: Sequence[StoredFinding]) -> None:
+        self._findings = findings
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for number, finding in enumerate(self._findings[:_TOLD]):
+            if number:
+                yield Text("")
+            yield from _story(finding, options.max_width)
+        others = self._findings[_TOLD:]
+        if others:
+            yield Text("")
+        for finding in others[:_LISTED]:
+            yield _line(_title(finding, options.max_width))
+        if others[_LISTED:]:
+            yield _line(f"and {plural(len(others[_LISTED:]), 'more finding')}: see findings.json")
+
+
+def _title(finding: StoredFinding, width: int) -> str:
+    return cut(f"{finding['id']}  {finding['symptom']}: {headline(finding)}", width)
+
+
+def _story(finding: StoredFinding, width: int) -> Iterator[Text]:
+    yield _line(_title(finding, width), "bold red")
+    for label, text, style in _facts(finding, width):
+        yield _line(cut(f"{'':<{_INDENT}}{label:<{_LABEL}}{text}", width), style)
+    yield _line("    repeat")
+    for line in curl_lines(finding["reproduce"], width):
+        yield _line(line, "cyan")
+    if len(finding["reproduce"]["body"] or "") > LONGEST_BODY:
+        yield _line("    (its body is in findings.json)")
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _facts(finding: StoredFinding, width: int) -> Iterator[tuple[str, str, str]]:
+    """Yield label, text and style for each line of a story."""
+    message, source = finding["reproduce"], finding["source"]
+    path = "/" + message["url"].partition("://")[2].partition("/")[2]
+    yield "asked", f"{message['method']} {path}", ""
+    yield "as", _who(finding["victim"]), ""
+    yield "got", _got(finding), ""
+    yield from _rows(finding["evidence"])
+    if source is not None:
+        yield "whose", _who(source), "yellow"
+    yield from _why(finding["reason"], width)
+    if finding["cause"] != Cause.UNDETERMINED:
+        yield "cause", finding["cause"], ""
+    first = f"first at {seconds(finding['first_s'])} in {finding['phase']}"
+    yield "seen", f"{times(finding['count'])}, by {_victims(finding)}, {first}", ""
+
+
+def _why(reason: str, width: int) -> Iterator[tuple[str, str, str]]:
+    """Wrap the reason: it is the one text of a story that is written to be read to its end."""
+    lines = wrap(inert(reason), max(width - _INDENT - _LABEL, _NARROWEST), max_lines=_REASON, placeholder=" …")
+    for number, line in enumerate(lines):
+        yield "" if number else "why", line, ""
+
+
+def _who(identity: StoredIdentity) -> str:
+    claims = orjson.dumps(identity["claims"], default=str).decode()
+    return f"{identity['identity']}  {claims}"
+
+
+def _got(finding: StoredFinding) -> str:
+    if finding["status"] is None:
+        return f"no answer: {finding['lost']}"
+    evidence = finding["evidence"]
+    code = f" with code {finding['code']}" if finding["code"] else ""
+    expected, received = evidence["expected_count"], evidence["received_count"]
+    rows = f", {plural(received, 'row')} where {expected:,} belong" if expected or received else ""
+    return f"status {finding['status']}{code}{rows}"
+
+
+def _victims(finding: StoredFinding) -> str:
+    return plural(finding["victims"], "identity", "identities")
+
+
+def _rows(evidence: StoredEvidence) -> Iterator[tuple[str, str, str]]:
+    """Show the rows that are too many and those that are missing; where that says nothing, both lists."""
+    if evidence["wrong"] or evidence["missing"]:
+        yield from _list("not its own", evidence["wrong"], "red")
+        yield from _list("missing", evidence["missing"], "green")
+    else:
+        yield from _list("should see", evidence["expected"], "green")
+        yield from _list("saw", evidence["received"], "red")
+
+
+def _list(label: str, rows: Sequence[str], style: str) -> Iterator[tuple[str, str, str]]:
+    for number, row in enumerate(rows[:_ROWS]):
+        yield "" if number else label, row, style
+    if rows[_ROWS:]:
+        yield "", "…", ""

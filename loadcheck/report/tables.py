@@ -1,0 +1,93 @@
+"""The tables of the end report."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from loadcheck.record.stored import StoredCounts, StoredPhase, StoredThreshold, StoredTimed
+from loadcheck.report.figures import amount, is_upper_limit, milliseconds, rate, threshold
+from loadcheck.report.text import plain
+
+_NAME: Final = 26  # cells for a name
+_ROWS: Final = 30  # rows of one table; a scenario may have thousands of requests
+_HELD: Final = {True: ("held", "green"), False: ("not held", "bold red"), None: ("no sample", "bold yellow")}
+
+
+def requests_table(requests: Mapping[str, StoredTimed]) -> Table:
+    """Return how each request went."""
+    table = _table("request", "sent", "ok", "violation", "unknown", "p50", "p99")
+    for name, timed in list(requests.items())[:_ROWS]:
+        latency = timed["latency_ms"]
+        times = [Text(milliseconds(latency[percent])) for percent in ("p50", "p99")]
+        table.add_row(plain(name), *_counts(timed), *times)
+    return _rest(table, len(requests))
+
+
+def mixes_table(mixes: Mapping[str, StoredCounts]) -> Table:
+    """Return how each claim mix fared."""
+    table = _table("claim mix", "sent", "ok", "violation", "unknown")
+    for name, counts in list(mixes.items())[:_ROWS]:
+        table.add_row(plain(name), *_counts(counts))
+    return _rest(table, len(mixes))
+
+
+def phases_table(phases: Sequence[StoredPhase]) -> Table:
+    """Return how each phase of the load went."""
+    table = _table("phase", "sent", "violation", "rate", "missed", "p50", "p99")
+    for phase in phases[:_ROWS]:
+        name = phase["name"] if phase["measure"] else f"{phase['name']} (not measured)"
+        table.add_row(
+            plain(name),
+            amount(phase["sent"]),
+            _bad(phase["violation"], "bold red"),
+            rate(phase["throughput_rps"]),
+            _bad(phase["missed"], "yellow"),
+            milliseconds(phase["latency_ms"]["p50"]),
+            milliseconds(phase["latency_ms"]["p99"]),
+        )
+    return _rest(table, len(phases))
+
+
+def thresholds_table(thresholds: Sequence[StoredThreshold]) -> Table:
+    """Return each threshold, whether it held, and what was measured."""
+    table = _table("threshold", "", "measured", "limit")
+    for one in thresholds:
+        word, style = _HELD[one["held"]]
+        bound = "at most" if is_upper_limit(one["name"]) else "at least"
+        table.add_row(
+            one["name"],
+            Text(word, style=style),
+            threshold(one["name"], one["value"]),
+            f"{bound} {threshold(one['name'], one['limit'])}",
+        )
+    return table
+
+
+def _table(name: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(name, max_width=_NAME)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _rest(table: Table, rows: int) -> Table:
+    if rows > _ROWS:
+        table.add_row(Text(f"{rows - _ROWS:,} more: summary.json", style="dim"))
+    return table
+
+
+def _counts(counts: StoredCounts) -> list[Text]:
+    return [
+        Text(amount(counts["sent"])),
+        Text(amount(counts["ok"])),
+        _bad(counts["violation"], "bold red"),
+        _bad(counts["unknown"], "yellow"),
+    ]
+
+
+def _bad(count: int, style: str) -> Text:
+    """Return a count that had better be 0."""
+    return Text(amount(count), style=style if count else "dim")

@@ -1,0 +1,59 @@
+"""What a run could not have seen: an answer that is the same for everybody cannot show whose it is."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from loadcheck.identity.population import Identity, Population, variables
+from loadcheck.oracle.expectation import Expectation, Expectations
+from loadcheck.oracle.oracle import Asked, Oracle
+from loadcheck.oracle.rows import row_digest
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.placeholders import fill_value
+
+_FILLED: Final = 100  # identities of a mix whose expected JSON and headers are compared
+
+
+def blindness(
+    scenario: Scenario, population: Population, expectations: Expectations, oracle: Oracle
+) -> tuple[str, ...]:
+    """Return why no leak between two identities could have been seen; empty when one could."""
+    requests = range(len(scenario.requests))
+    if any(_tells_apart(request, population, expectations, oracle) for request in requests):
+        return ()
+    if not any(expectation.expects_rows for _, _, expectation in expectations):
+        return ("no request expects an answer that differs from identity to identity, such as rows",)
+    if not oracle.requests_with_rows:
+        return ("every expected answer is empty, so there is no row to leak: fill the tables first",)
+    return ("every identity expects the same rows, so no leak between two of them could be seen",)
+
+
+def _tells_apart(request: int, population: Population, expectations: Expectations, oracle: Oracle) -> bool:
+    different: set[object] = set()
+    for mix in range(len(population.ranges)):
+        expectation = expectations.get(request, mix)
+        if expectation is None:
+            continue
+        if expectation.drawn and expectation.by_identity and request in oracle.requests_with_rows:
+            return True
+        different.update(_answers(request, expectation, population.of_mix(mix), oracle))
+        if len(different) > 1:
+            return True
+    return False
+
+
+def _answers(
+    request: int, expectation: Expectation, identities: Iterator[Identity], oracle: Oracle
+) -> Iterator[object]:
+    """Yield what tells answers apart, as far as it does not depend on what is drawn."""
+    if expectation.needs_truth and not expectation.drawn:
+        truths = (oracle.truth(Asked(request, identity.index)) for identity in identities)
+        yield from ((truth.rows, truth.total) for truth in truths if truth is not None)
+    if expectation.json or expectation.headers:
+        yield from (_filled(expectation, identity) for identity in islice(identities, _FILLED))
+
+
+def _filled(expectation: Expectation, identity: Identity) -> bytes:
+    named = variables(identity, {})
+    headers = [template.fill(named) for _, template in expectation.headers if template is not None]
+    return row_digest([fill_value(list(expectation.json), named), headers])

@@ -1,0 +1,54 @@
+"""From the tally to the figures that a verdict rests on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from loadcheck.errors import ExitCode
+from loadcheck.judge.findings import Findings
+from loadcheck.judge.outcome import Figures
+from loadcheck.record.summary import PERCENTS
+from loadcheck.record.tally import Tally
+from loadcheck.scenario.model import Scenario
+
+
+def figures(
+    scenario: Scenario,
+    tally: Tally,
+    findings: Findings,
+    blind: Sequence[str],
+    coverage: Mapping[str, int | None],
+    interrupted: ExitCode | None,
+) -> Figures:
+    """Gather what the verdict of a run rests on."""
+    counts = tally.measured.counts
+    return Figures(
+        checked=counts.checked,
+        violations=tally.violations,
+        unknown=counts.unknown,
+        findings=len(findings),
+        unchecked=tuple(_unchecked(scenario, tally)),
+        blind=blind,
+        measured=_measured(tally, coverage),
+        interrupted=interrupted,
+    )
+
+
+def _unchecked(scenario: Scenario, tally: Tally) -> Iterator[str]:
+    for request, timed in zip(scenario.requests, tally.requests, strict=True):
+        if request.weight and not timed.counts.checked:
+            yield f"request {request.name!r}"
+    for mix, counts in zip(scenario.identities, tally.mixes, strict=True):
+        if mix.weight and not counts.checked:
+            yield f"identity {mix.name!r}"
+
+
+def _measured(tally: Tally, coverage: Mapping[str, int | None]) -> dict[str, float | None]:
+    """Return measured values by threshold name; None where nothing was measured."""
+    latency = tally.measured.latency
+    return {
+        **{name: latency.percentile(percent) for name, percent in PERCENTS.items()},
+        "error_rate": tally.error_rate,
+        "throughput": tally.throughput,
+        "checked": tally.measured.counts.checked,
+        "identities": tally.identities.count,
+        **coverage,
+    }

@@ -1,0 +1,199 @@
+"""Before the load: is there a PostgREST, does it take our tokens, and does it serve what the scenario asks for?
+
+What would otherwise be 10,000 identical violations is told once, with the next step.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final
+from uuid import UUID
+
+from loadcheck.clock import Clock
+from loadcheck.engine.events import Answer, Draw, Lost
+from loadcheck.engine.messages import Message
+from loadcheck.engine.transport import LostAnswer, Transport
+from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
+from loadcheck.identity.population import Population
+from loadcheck.judge.errors import code_of
+from loadcheck.oracle.expectation import Expectations
+from loadcheck.oracle.rows import parse
+from loadcheck.scenario.model import Choice, IntRange, Scalar, Scenario, TokenKind, Variable
+
+_OK: Final = 200
+_UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_MIXES_TRIED: Final = 5
+# PostgREST's own leeway is 30 s: https://docs.postgrest.org/en/v12/references/auth.html
+_SKEW_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """Asks a few questions of the target, one after another.
+
+    Attributes:
+        compose: Makes the message of a draw.
+    """
+
+    scenario: Scenario
+    population: Population
+    expectations: Expectations
+    compose: Callable[[Draw], Message]
+    transport: Transport
+    clock: Clock
+
+    async def skew(self) -> float:
+        """Return by how many seconds the target's clock is ahead of ours; 0.0 where it is close or not told.
+
+        Raises:
+            EnvironmentProblem: nothing answers at the target.
+        """
+        message = self.compose(next(self._probes()))
+        before = self.clock.wall()
+        answer = await self._ask(message)
+        theirs = _date(answer)
+        if theirs is None:
+            return 0.0
+        ahead = theirs - (before + self.clock.wall()) / 2
+        return ahead if abs(ahead) > _SKEW_S else 0.0
+
+    async def check(self) -> None:
+        """Ask for each request once.
+
+        Raises:
+            EnvironmentProblem: nothing answers at the target, or it refuses every token.
+            UsageProblem: the target does not know what the scenario asks for.
+        """
+        probes = list(self._probes())
+        answers = [await self._ask(self.compose(probe)) for probe in probes]
+        await self._refuse_wrong_key(probes, answers)
+        self._refuse_no_json(probes, answers)
+        missing = [self._not_served(probe, answer) for probe, answer in zip(probes, answers, strict=True)]
+        if any(missing):
+            raise UsageProblem(
+                "the target does not serve what the scenario asks for:\n" + "\n".join(filter(None, missing)),
+                f"Is {self.scenario.target.url} the right PostgREST? Is the table in a schema of db-schemas, and the schema cache "
+                "reloaded since it was made (NOTIFY pgrst, 'reload schema')?",
+            )
+
+    async def _refuse_wrong_key(self, probes: Sequence[Draw], answers: Sequence[Answer]) -> None:
+        """Tell a wrong key, which refuses everybody, from a token that is refused now and then."""
+        if any(answer.status != _UNAUTHORIZED for answer in answers):
+            return
+        others = list(self._others(probes[0]))
+        answers = [*answers, *[await self._ask(self.compose(other)) for other in others]]
+        if any(answer.status != _UNAUTHORIZED for answer in answers):
+            return
+        code = code_of(answers[0])
+        raise EnvironmentProblem(
+            f"{self.scenario.target.url} refuses every token ({_UNAUTHORIZED}{f', {code}' if code else ''})",
+            "Check the key and the algorithm (--jwt-secret, target.jwt): they must be PostgREST's jwt-secret, "
+            "secret_base64 where jwt-secret-is-base64 is set, and the claims must hold its jwt-aud if there is one.",
+        )
+
+    def _refuse_no_json(self, probes: Sequence[Draw], answers: Sequence[Answer]) -> None:
+        """Tell a server that never speaks JSON from an answer that is broken now and then."""
+        for probe, answer in zip(probes, answers, strict=True):
+            request = self.scenario.requests[probe.request]
+            if answer.status == _OK and answer.body and self._expects_rows(probe) and not _is_json(answer.body):
+                kind = answer.headers.get("content-type", "no content type")
+                raise EnvironmentProblem(
+                    f"{self.scenario.target.url} answers request {request.name!r} with {kind}, not with JSON",
+                    "Is it PostgREST that answers there, or a page before it? Does the request ask for another "
+                    "format with an Accept header?",
+                )
+
+    def _expects_rows(self, probe: Draw) -> bool:
+        return self.expectations.of(probe.request, self.population[probe.identity].mix).expects_rows
+
+    def _probes(self) -> Iterator[Draw]:
+        """Yield one draw a request that should succeed; the first of any kind where no request should."""
+        found = False
+        for request, model in enumerate(self.scenario.requests):
+            mixes = [mix for mix in self._valid_mixes(request) if model.method in _SAFE_METHODS]
+            if mixes:
+                found = True
+                yield self._draw(request, mixes[0])
+        if not found:
+            request, mix, _ = next(iter(self.expectations))
+            yield self._draw(request, mix)
+
+    def _others(self, probe: Draw) -> Iterator[Draw]:
+        mixes = self._valid_mixes(probe.request)[1:_MIXES_TRIED]
+        return (self._draw(probe.request, mix) for mix in mixes)
+
+    def _valid_mixes(self, request: int) -> list[int]:
+        return [
+            mix
+            for mix, model in enumerate(self.scenario.identities)
+            if model.token is TokenKind.VALID
+            and self.population.ranges[mix]
+            and (expectation := self.expectations.get(request, mix)) is not None
+            and expectation.statuses & {200, 206}
+        ]
+
+    def _draw(self, request: int, mix: int) -> Draw:
+        values = tuple(_any_value(variable) for variable in self.scenario.requests[request].vars.values())
+        return Draw(0, request, self.population.ranges[mix][0], values)
+
+    async def _ask(self, message: Message) -> Answer:
+        try:
+            return await self.transport.send(message)
+        except LostAnswer as loss:
+            raise self._unusable(loss.lost) from None
+
+    def _unusable(self, lost: Lost) -> LoadcheckError:
+        limit = self.scenario.target.timeout
+        what, advice = {
+            Lost.CONNECT: ("nothing answers at", "Is PostgREST running there? Check --url (target.url)."),
+            Lost.TIMEOUT: (
+                f"no answer within {limit:g} s (target.timeout) from",
+                "Is the server hung or overloaded? Try the URL with curl.",
+            ),
+            Lost.PROTOCOL: (
+                "not an HTTP answer from",
+                "Is this the port of PostgREST? Check --url (target.url).",
+            ),
+            Lost.TOO_LARGE: (
+                "too large an answer (target.max_answer) from",
+                "Narrow the request with limit= or select=, or raise target.max_answer.",
+            ),
+        }.get(lost, ("the connection was closed by", "Look at the target's log; try the URL with curl."))
+        return EnvironmentProblem(f"{what} {self.scenario.target.url}", advice)
+
+    def _not_served(self, probe: Draw, answer: Answer) -> str | None:
+        if answer.status != _NOT_FOUND:
+            return None
+        request = self.scenario.requests[probe.request]
+        path = re.sub(r"\?.*", "", request.path)
+        code = code_of(answer) or "no PostgREST error code"
+        return f"  request {request.name!r}: {request.method} {path} answers 404 ({code})"
+
+
+def _any_value(variable: Variable) -> Scalar:
+    match variable:
+        case IntRange(int_=(low, _)):
+            return low
+        case Choice(choice=[first, *_]):
+            return first
+        case _:
+            return str(UUID(int=0))
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        parse(body)
+    except ValueError:
+        return False
+    return True
+
+
+def _date(answer: Answer) -> float | None:
+    """Return the target's clock, in the middle of the whole second that its Date header names."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).timestamp() + 0.5
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,98 @@
+"""Everything that is done before anything is sent: identities, tokens, expected rows."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from loadcheck.clock import Clock
+from loadcheck.errors import UsageProblem
+from loadcheck.identity.authorizations import Authorizations
+from loadcheck.identity.population import Population, populate
+from loadcheck.identity.tokens import Mint
+from loadcheck.oracle.database import Database
+from loadcheck.oracle.expectation import Expectations
+from loadcheck.oracle.inspect import read_identities, sql_mistakes
+from loadcheck.oracle.oracle import Oracle
+from loadcheck.run.observer import Observer
+from loadcheck.scenario.load import LoadedScenario
+from loadcheck.scenario.problems import Problem, ScenarioError
+
+_TOLD_EVERY_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run needs to send and to judge."""
+
+    population: Population
+    expectations: Expectations
+    oracle: Oracle
+    mint: Mint
+    authorizations: Authorizations
+
+
+async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, observer: Observer) -> Prepared:
+    """Make the identities, sign their tokens and read what they should get.
+
+    Raises:
+        ScenarioError: PostgreSQL refuses SQL of the scenario.
+        EnvironmentProblem: the oracle's database cannot be used, or would not show every row.
+        UsageProblem: the key cannot be used, or there is no database to ask.
+    """
+    scenario = loaded.scenario
+    expectations = Expectations(scenario)
+    _needs_database(loaded, expectations)
+    mint = Mint(scenario.target.jwt, loaded.folder, clock)
+    await _refuse_wrong_sql(loaded, database, expectations)
+    population = populate(scenario, await read_identities(database, scenario))
+    _refuse_nobody(loaded, population)
+    authorizations = Authorizations(mint, population, clock)
+    await authorizations.sign_all(_Steps(observer, clock, "tokens signed"))
+    oracle = Oracle(database, scenario, population, expectations, clock.now)
+    await oracle.read_fixed(_Steps(observer, clock, "expected answers read"))
+    return Prepared(population, expectations, oracle, mint, authorizations)
+
+
+class _Steps:
+    """Tells how far a long step has come, every few seconds and at its end."""
+
+    def __init__(self, observer: Observer, clock: Clock, what: str) -> None:
+        self._observer = observer
+        self._clock = clock
+        self._what = what
+        self._next = clock.now() + _TOLD_EVERY_S
+
+    def __call__(self, done: int, of: int) -> None:
+        if done == of:
+            self._observer.step(f"{of:,} {self._what}")
+        elif self._clock.now() >= self._next:
+            self._next = self._clock.now() + _TOLD_EVERY_S
+            self._observer.step(f"{done:,} of {of:,} {self._what}")
+
+
+def _needs_database(loaded: LoadedScenario, expectations: Expectations) -> None:
+    needed = any(expectation.query for _, _, expectation in expectations) or any(
+        mix.from_ is not None for mix in loaded.scenario.identities
+    )
+    if needed and not loaded.scenario.target.database.get_secret_value():
+        raise UsageProblem(
+            "target.url is given but no database, and without one nobody knows the right answers",
+            "Give --database (target.database): the DSN of a role that row security does not bind.",
+        )
+
+
+async def _refuse_wrong_sql(loaded: LoadedScenario, database: Database, expectations: Expectations) -> None:
+    mistakes = await sql_mistakes(database, loaded.scenario, expectations)
+    if mistakes:
+        raise ScenarioError(
+            Problem(loaded.place(*loc), f"PostgreSQL refuses this SQL: {message}") for loc, message in mistakes
+        )
+
+
+def _refuse_nobody(loaded: LoadedScenario, population: Population) -> None:
+    """An identity mix that no row makes is more likely a mistake than a wish."""
+    for index, mix in enumerate(loaded.scenario.identities):
+        if not population.ranges[index]:
+            raise UsageProblem(
+                f"{loaded.place('identities', index, 'from')}: {mix.name!r} reads no row, so it makes no identity",
+                "Run the statement by hand: is the table filled?",
+            )

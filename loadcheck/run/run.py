@@ -1,0 +1,227 @@
+"""A run: the whole flow put together, from a loaded scenario to an outcome and its run folder."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from loadcheck.clock import Clock
+from loadcheck.engine.aiohttp_transport import AiohttpTransport
+from loadcheck.engine.draws import Draws
+from loadcheck.engine.engine import Engine
+from loadcheck.engine.events import Event, Exchange, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.feed import Feed
+from loadcheck.engine.messages import Composer
+from loadcheck.engine.transport import Transport
+from loadcheck.judge.findings import Findings
+from loadcheck.judge.outcome import decide
+from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.oracle.database import Database
+from loadcheck.record.findings import FindingWriter
+from loadcheck.record.folder import RunFolder
+from loadcheck.record.generator import Generator
+from loadcheck.record.history import History
+from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.record.summary import RunFacts, build_summary
+from loadcheck.record.tally import Tally
+from loadcheck.run.blindness import blindness
+from loadcheck.run.figures import figures
+from loadcheck.run.interruption import Interruption
+from loadcheck.run.judging import Judging
+from loadcheck.run.observer import Gauges, Observer
+from loadcheck.run.preflight import Preflight
+from loadcheck.run.preparation import Prepared, prepare
+from loadcheck.scenario.load import LoadedScenario
+from loadcheck.tasks import ungrouped
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run needs beside its scenario.
+
+    Attributes:
+        seed: All inputs are drawn from it.
+        out: The run folder; None for a new one below `reports/`.
+    """
+
+    seed: int
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that came to its end, for those who report it."""
+
+    summary: Summary
+    findings: list[StoredFinding]
+    folder: Path
+
+
+class Run:
+    """One run of one scenario.
+
+    Args:
+        loaded: The scenario; its `target` says where to send and where to read the right answers.
+        options: The seed and the folder.
+        observer: Shows it to people while it goes on.
+        interruption: Ends it in order on the first signal.
+        clock: The run's clock.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedScenario,
+        options: RunOptions,
+        observer: Observer,
+        interruption: Interruption,
+        clock: Clock,
+    ) -> None:
+        self._loaded = loaded
+        self._scenario = loaded.scenario
+        self._options = options
+        self._observer = observer
+        self._interruption = interruption
+        self._clock = clock
+        self._started = clock.wall()
+
+    async def run(self) -> Ended:
+        """Prepare, send, judge and record.
+
+        Raises:
+            LoadcheckError: it could not begin, or could not be recorded.
+        """
+        folder = RunFolder.create(self._options.out, self._scenario.name, self._started)
+        folder.write_scenario(self._loaded.resolved)
+        async with AsyncExitStack() as stack:
+            target = self._scenario.target
+            database = Database(target.database.get_secret_value())
+            stack.push_async_callback(database.close)
+            transport = AiohttpTransport(target.timeout, target.max_answer)
+            stack.push_async_callback(transport.close)
+            prepared = await prepare(self._loaded, database, self._clock, self._observer)
+            authorization = prepared.authorizations.authorization
+            composer = Composer(self._scenario, prepared.population, target.url, authorization)
+            await self._preflight(prepared, composer, transport)
+            return await self._load(prepared, composer, transport, folder)
+
+    async def _preflight(self, prepared: Prepared, composer: Composer, transport: Transport) -> None:
+        preflight = Preflight(
+            scenario=self._scenario,
+            population=prepared.population,
+            expectations=prepared.expectations,
+            compose=composer.compose,
+            transport=transport,
+            clock=self._clock,
+        )
+        skew = await preflight.skew()
+        if skew:
+            self._observer.step(
+                f"the target's clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}: tokens follow it"
+            )
+            prepared.mint.offset = skew
+            prepared.authorizations.sign_again()
+        await preflight.check()
+        self._observer.step(f"{self._scenario.target.url} answers and takes the tokens")
+
+    async def _load(self, prepared: Prepared, composer: Composer, transport: Transport, folder: RunFolder) -> Ended:
+        tally, findings, generator = Tally(self._scenario, prepared.population), Findings(), Generator()
+        with History(folder.history, self._scenario, prepared.population) as history:
+            desk = _Desk(prepared, tally, findings, history, self._observer)
+            judging = Judging(self._scenario, prepared.population, prepared.expectations, prepared.oracle, desk.deliver)
+            feed = Feed(
+                Draws(self._scenario, prepared.population, self._options.seed),
+                prepared.oracle.prepare,
+                self._clock,
+            )
+            engine = Engine(
+                phases=self._scenario.load,
+                feed=feed,
+                compose=composer.compose,
+                transport=transport,
+                clock=self._clock,
+                emit=partial(_dispatch, tally, judging),
+                seed=self._options.seed,
+            )
+            self._interruption.soften(engine.stop)
+            began = self._clock.now()
+            self._observer.started(tally, Gauges(lambda: self._clock.now() - began, lambda: engine.in_flight))
+            try:
+                await _to_the_end(engine, judging)
+            finally:
+                self._observer.finished()
+        facts = RunFacts(
+            seed=self._options.seed,
+            started=self._started,
+            duration=self._clock.now() - began,
+            generator=generator.figures(tally.missed_arrivals),
+        )
+        return self._end(prepared, composer, tally, findings, facts, folder)
+
+    def _end(
+        self,
+        prepared: Prepared,
+        composer: Composer,
+        tally: Tally,
+        findings: Findings,
+        facts: RunFacts,
+        folder: RunFolder,
+    ) -> Ended:
+        """Give the verdict and write it down."""
+        blind = blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
+        outcome = decide(
+            figures(self._scenario, tally, findings, blind, facts.coverage, self._interruption.code),
+            self._scenario.thresholds,
+        )
+        writer = FindingWriter(self._scenario, prepared.population, str(self._loaded.path), composer.compose)
+        stored = [writer.stored(finding) for finding in findings]
+        summary = build_summary(tally, list(findings), outcome, facts)
+        folder.write_findings(stored)
+        folder.write_summary(summary)
+        return Ended(summary, stored, folder.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where every exchange ends with its verdict: counted, written down and, if it is a new finding, shown."""
+
+    prepared: Prepared
+    tally: Tally
+    findings: Findings
+    history: History
+    observer: Observer
+
+    def deliver(self, exchange: Exchange, verdict: Verdict) -> None:
+        self.tally.add(exchange, verdict)
+        self.history.add(exchange, verdict)
+        if verdict.ruling is Ruling.VIOLATION:
+            finding = self.findings.add(exchange, verdict, self._mixes(exchange, verdict))
+            if finding is not None:
+                self.observer.finding(finding)
+
+    def _mixes(self, exchange: Exchange, verdict: Verdict) -> tuple[int, int | None]:
+        population = self.prepared.population
+        source = None if verdict.source is None else population[verdict.source].mix
+        return population[exchange.draw.identity].mix, source
+
+
+def _dispatch(tally: Tally, judging: Judging, event: Event) -> None:
+    match event:
+        case Exchange():
+            judging.take(event)
+        case Missed():
+            tally.missed(event)
+        case PhaseStarted():
+            tally.phase_started(event)
+        case PhaseEnded():
+            tally.phase_ended(event)
+
+
+async def _to_the_end(engine: Engine, judging: Judging) -> None:
+    """Run the engine, and wait until every dispute is settled."""
+    with ungrouped():
+        async with asyncio.TaskGroup() as tasks:
+            settling = tasks.create_task(judging.settle())
+            await engine.run()
+            await judging.settled()
+            settling.cancel()

@@ -1,0 +1,73 @@
+"""`--set a.b.0.c=VALUE`: values of the scenario replaced from the command line."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from loadcheck.scenario.document import Document, Node
+from loadcheck.scenario.problems import Place, Problems, did_you_mean
+from loadcheck.scenario.scalars import plain_scalar
+
+
+def override(document: Document, overrides: Mapping[str, str], problems: Problems) -> Document:
+    """Return the document with values replaced; what cannot be replaced goes to the problems.
+
+    Args:
+        document: The scenario.
+        overrides: Values by dotted path, whose parts are keys, list indexes or the names of list items, such as
+            `load.steady.duration`. A value is read as a YAML scalar, an empty one as empty text.
+        problems: Where mistakes are kept.
+    """
+    root = document.root
+    for path, written in overrides.items():
+        place = Place(f"--set {path}")
+        try:
+            root = _replaced(root, path.split("."), Node(_scalar(written), place), place)
+        except ValueError as error:
+            message, _, hint = str(error).partition("\n")
+            problems.add(place, message, hint)
+    return Document(root, document.text)
+
+
+def _replaced(node: Node, path: list[str], new: Node, place: Place) -> Node:
+    """Return a copy of the node with one value replaced; an alias of it elsewhere stays as it is."""
+    if not path:
+        return new
+    if isinstance(node.value, list):
+        index = _index(node.value, path[0])
+        items = [*node.value]
+        items[index] = _replaced(items[index], path[1:], new, place)
+        return replace(node, value=items)
+    if not isinstance(node.value, dict | None):
+        raise ValueError(f"`{path[0]}` leads nowhere: what comes before it is not a list or a mapping")
+    below = (node.value or {}).get(path[0]) or Node({}, place)
+    value = {**(node.value or {}), path[0]: _replaced(below, path[1:], new, place)}
+    return replace(node, value=value, keys={**node.keys, path[0]: node.keys.get(path[0], place)})
+
+
+def _index(items: list[Node], part: str) -> int:
+    names = [_name(item) for item in items]
+    if part in names:
+        return names.index(part)
+    if part.isdecimal() and part.isascii() and int(part[:9]) < len(items):
+        return int(part)
+    hint = did_you_mean(part, [name for name in names if name])
+    raise ValueError(f"`{part}` is neither the name nor the index of one of these {len(items)}\n{hint}")
+
+
+def _name(item: Node) -> str:
+    name = item.child("name")
+    return name.value if name is not None and isinstance(name.value, str) else ""
+
+
+def _scalar(written: str) -> Any:
+    """Return a value as YAML has it, quotes and all; what is not one scalar of YAML is taken as text."""
+    if written[:1] not in {"'", '"'}:
+        return plain_scalar(written) if written else ""
+    try:
+        node = yaml.compose(written, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return written
+    return node.value if isinstance(node, yaml.ScalarNode) else written

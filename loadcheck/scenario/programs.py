@@ -1,0 +1,41 @@
+"""The command lines of a scenario's own programs: a pooler or a gateway by `run:`."""
+
+import re
+import shlex
+from collections.abc import Collection
+from typing import Final
+
+from loadcheck.scenario.document import Document, Loc
+from loadcheck.scenario.model import Program, Stack
+from loadcheck.scenario.problems import Problems
+
+POOLER_PLACEHOLDERS: Final = ("port", "database", "upstream", "folder", "python")
+"""Where to listen, the DSN of PostgreSQL under two names, a folder of its own, and the Python that runs loadcheck."""
+GATEWAY_PLACEHOLDERS: Final = ("port", "url", "database", "pooled_database", "folder", "python")
+"""The same, with PostgREST's URL and the DSN through the pooler."""
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+
+
+def check_programs(stack: Stack, document: Document, problems: Problems) -> None:
+    """Check the command lines; what is wrong with them goes to the problems."""
+    if isinstance(stack.pooler, Program):
+        _check(stack.pooler, ("stack", "pooler", "run"), POOLER_PLACEHOLDERS, document, problems)
+    if stack.gateway is not None:
+        _check(stack.gateway, ("stack", "gateway", "run"), GATEWAY_PLACEHOLDERS, document, problems)
+
+
+def _check(program: Program, loc: Loc, known: Collection[str], document: Document, problems: Problems) -> None:
+    place = document.place(loc)
+    try:
+        words = shlex.split(program.run)
+    except ValueError as error:
+        problems.add(place, f"`run`: {str(error).lower()}", "it is split like a shell's line, but no shell runs it")
+        return
+    if not words:
+        problems.add(place, "`run` names no program")
+    found = [*_PLACEHOLDER.finditer(program.run)]
+    for name, at in ((one[1], one.start()) for one in found if one[1] not in known):
+        hint = f"known here: {' '.join(f'{{{one}}}' for one in known)}"
+        problems.add(document.place(loc, at), f"{{{name}}} is not known here", hint)
+    if words and all(one[1] != "port" for one in found):
+        problems.add(place, "`run` does not tell the program its port", "put {port} where it belongs")

@@ -1,0 +1,74 @@
+"""The scenario's own programs: the command lines under `run:`, with their placeholders."""
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final
+
+from loadcheck.errors import UsageProblem
+from loadcheck.scenario.model import Program, Stack
+from loadcheck.stack.account import private_folder
+from loadcheck.stack.launch import Launcher, port_answers
+from loadcheck.stack.ports import on_free_ports
+from loadcheck.stack.processes import Order
+
+_POOLER: Final = {"port", "database", "upstream", "folder", "python"}
+_GATEWAY: Final = {"port", "database", "pooled_database", "url", "folder", "python"}
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+
+
+def check_commands(stack: Stack) -> None:
+    """Refuse what cannot be started, before anything is.
+
+    Raises:
+        UsageProblem: a placeholder is unknown, or quotes do not match.
+    """
+    if isinstance(stack.pooler, Program):
+        _check(stack.pooler.run, "stack.pooler.run", _POOLER)
+    if stack.gateway:
+        _check(stack.gateway.run, "stack.gateway.run", _GATEWAY)
+
+
+async def run_command(name: str, command: Program, values: Mapping[str, str], folder: Path, launcher: Launcher) -> int:
+    """Start one of the scenario's programs as the caller and return its port, which answers by then.
+
+    Args:
+        name: pooler or gateway.
+        command: The scenario's command line.
+        values: What its placeholders stand for, save for port, folder and python.
+        folder: The scenario's folder, which becomes its working directory.
+        launcher: What starts it.
+
+    Raises:
+        EnvironmentProblem: it cannot be started, ended, or does not listen on its port.
+    """
+    own = private_folder(launcher.folder / name, None)
+
+    async def start(ports: tuple[int, ...]) -> int:
+        known = {**values, "port": str(ports[0]), "folder": str(own), "python": sys.executable}
+        argv = tuple(_filled(word, known) for word in shlex.split(command.run))
+        await launcher.launch(Order(name, argv, os.environ, folder), lambda: port_answers(ports[0]))
+        return ports[0]
+
+    return await on_free_ports(1, start)
+
+
+def _check(command: str, where: str, known: Collection[str]) -> None:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageProblem(f"{where}: {error}", "It is split like a shell's line, but no shell runs it.") from None
+    if not words:
+        raise UsageProblem(f"{where} names no program")
+    if unknown := sorted(set(_PLACEHOLDER.findall(command)) - set(known)):
+        raise UsageProblem(
+            f"{where}: unknown placeholder {{{unknown[0]}}}",
+            "Known here: " + " ".join(f"{{{name}}}" for name in sorted(known)),
+        )
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], word)

@@ -1,0 +1,137 @@
+"""PostgREST for one stack: logged in as the single role, through the pooler, with the scenario's settings."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
+
+from loadcheck.errors import EnvironmentProblem
+from loadcheck.scenario.model import PgBouncer, Scalar, Stack
+from loadcheck.stack.launch import Launcher
+from loadcheck.stack.ports import LOOPBACK, on_free_ports
+from loadcheck.stack.processes import Order, Process
+from loadcheck.stack.programs import Program
+from loadcheck.stack.settings import whole_number
+
+_PROBE_S: Final = 1.0
+_RELOAD_S: Final = 10.0
+_POLL_S: Final = 0.02
+_RELOADED: Final = b"schema cache loaded"
+_NO_DATABASE: Final = frozenset({503, 504})
+_SHARED_BACKENDS: Final[Mapping[str, Scalar]] = {"db-channel-enabled": False, "db-prepared-statements": False}
+
+
+class Postgrest:
+    """The PostgREST of one stack.
+
+    Args:
+        program: What to run.
+        settings: Its settings, as `rest_settings` makes them.
+        launcher: What starts it.
+
+    Attributes:
+        url: Where it answers requests, once it is up.
+        admin_url: Where it tells how it is, once it is up.
+        process: The server, once it is up.
+    """
+
+    url: str
+    admin_url: str
+    process: Process
+
+    def __init__(self, program: Program, settings: Mapping[str, Scalar], launcher: Launcher) -> None:
+        self._program = launcher.reachable(program)
+        self._settings = settings
+        self._launcher = launcher
+
+    async def up(self, token: str) -> None:
+        """Start it, and ask it something with the token.
+
+        Raises:
+            EnvironmentProblem: it does not come up.
+        """
+
+        async def start(ports: tuple[int, ...]) -> None:
+            await self._start(ports, token)
+
+        await on_free_ports(2, start)
+
+    async def reload_schema(self) -> None:
+        """Have it read the schema again, and return when it has.
+
+        Raises:
+            EnvironmentProblem: it did not, or has ended.
+        """
+        before = self.process.log.stat().st_size
+        try:
+            os.kill(self.process.pid, signal.SIGUSR1)
+            async with asyncio.timeout(_RELOAD_S):
+                while not self._reloaded(before):
+                    await asyncio.wait([self.process.ended], timeout=_POLL_S)
+        except (ProcessLookupError, TimeoutError):
+            raise EnvironmentProblem("PostgREST of the embedded stack did not reload its schema") from None
+
+    def _reloaded(self, before: int) -> bool:
+        with self.process.log.open("rb") as log:
+            log.seek(before)
+            return _RELOADED in log.read().lower()
+
+    async def _start(self, ports: tuple[int, ...], token: str) -> None:
+        settings = {"server-port": ports[0], "admin-server-port": ports[1], **self._settings}
+        port = whole_number(settings, "server-port", ports[0], "stack.postgrest")
+        admin_port = whole_number(settings, "admin-server-port", ports[1], "stack.postgrest")
+        self.url, self.admin_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{admin_port}"
+        lines = [f"{name} = {_written(value)}" for name, value in settings.items()]
+        conf = self._launcher.private("postgrest.conf", "\n".join([*lines, ""]))
+        order = Order(
+            "postgrest",
+            (str(self._program.path), str(conf)),
+            # It reads its file in the encoding of its locale.
+            {**self._launcher.environment(self._program), "LC_ALL": "C.UTF-8"},
+            self._launcher.folder,
+            self._launcher.account,
+        )
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PROBE_S)) as session:
+            self.process = await self._launcher.launch(order, lambda: self._answers(session, token))
+
+    async def _answers(self, session: aiohttp.ClientSession, token: str) -> bool:
+        """Whether it is ready by its own word, and a request gets an answer that is not "no database"."""
+        try:
+            async with session.get(f"{self.admin_url}/ready") as ready:
+                if not ready.ok:
+                    return False
+            async with session.get(self.url, headers={"Authorization": f"Bearer {token}"}) as answer:
+                return answer.status not in _NO_DATABASE
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+
+def rest_settings(stack: Stack, database: str, jwk: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return PostgREST's settings, the scenario's own last, which so win.
+
+    Args:
+        stack: The scenario's `stack`.
+        database: The DSN that PostgREST logs in by.
+        jwk: What verifies the tokens.
+    """
+    # A pooler that is not PgBouncer is taken to share backends between transactions too.
+    mode = stack.pooler.mode if isinstance(stack.pooler, PgBouncer) else "transaction"
+    direct = stack.pooler == "none" or mode == "session"
+    return {
+        "db-uri": database,
+        "db-schemas": "public",
+        "jwt-secret": json.dumps(jwk),
+        "server-host": LOOPBACK,
+        "log-level": "warn",
+        **({} if direct else _SHARED_BACKENDS),
+        **stack.postgrest,
+    }
+
+
+def _written(value: Scalar) -> str:
+    """Write a value as PostgREST's files have it: strings quoted as in JSON, with a dollar doubled to mean itself."""
+    return json.dumps(value, ensure_ascii=False).replace("$", "$$")

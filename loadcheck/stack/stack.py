@@ -1,0 +1,208 @@
+"""The embedded stack: PostgreSQL, a pooler, PostgREST and a gateway, for as long as somebody needs them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from loadcheck.clock import SystemClock
+from loadcheck.identity.keys import signing_key
+from loadcheck.identity.population import Identity
+from loadcheck.identity.tokens import Mint
+from loadcheck.scenario.model import Jwt, PgBouncer, Scenario
+from loadcheck.scenario.model import Program as Command
+from loadcheck.stack.account import unprivileged
+from loadcheck.stack.commands import check_commands, run_command
+from loadcheck.stack.keys import with_key
+from loadcheck.stack.launch import Launcher
+from loadcheck.stack.pgbouncer import Bouncer
+from loadcheck.stack.ports import LOOPBACK
+from loadcheck.stack.postgres import Postgres
+from loadcheck.stack.postgrest import Postgrest, rest_settings
+from loadcheck.stack.processes import Processes, processes
+from loadcheck.stack.programs import PGBOUNCER, POSTGRES, POSTGREST, Finder, Kind, Program
+from loadcheck.stack.sql import read_files, run_files
+from loadcheck.stack.versions import version
+from loadcheck.tasks import ungrouped
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStack:
+    """A stack that runs.
+
+    Attributes:
+        url: Where requests go: the gateway, or PostgREST where there is none.
+        rest_url: PostgREST itself.
+        ready_url: Answers 200 while PostgREST is well.
+        database: DSN of the owner, straight to PostgreSQL: the oracle's.
+        pooled_database: DSN of the single role through the pooler, as PostgREST has it.
+        superuser: DSN of a superuser, straight to PostgreSQL.
+        console: DSN of PgBouncer's console; empty where another pooler, or none, is used.
+        jwt: How tokens for it are signed, with the key.
+        versions: Of postgres, pgbouncer and postgrest.
+    """
+
+    url: str
+    rest_url: str
+    ready_url: str
+    database: str = field(repr=False)
+    pooled_database: str = field(repr=False)
+    superuser: str = field(repr=False)
+    console: str = field(repr=False)
+    jwt: Jwt
+    versions: Mapping[str, str]
+    _postgrest: Postgrest = field(repr=False)
+    _launcher: Launcher = field(repr=False)
+    _processes: Processes = field(repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of it is; gone when it is."""
+        return self._launcher.folder
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The programs that run, by name: postgres, pgbouncer or pooler, postgrest, gateway."""
+        return {name: process.pid for name, process in self._processes.running.items()}
+
+    async def reload_schema(self) -> None:
+        """Have PostgREST read the schema again, and return when it has.
+
+        Raises:
+            EnvironmentProblem: it did not.
+        """
+        await self._postgrest.reload_schema()
+
+    async def broken(self) -> NoReturn:
+        """Wait until one of the programs ends.
+
+        Raises:
+            EnvironmentProblem: always, in the end: it names the program.
+        """
+        running = list(self._processes.running.values())
+        await asyncio.wait([process.ended for process in running], return_when=asyncio.FIRST_COMPLETED)
+        raise self._launcher.ended(next(process for process in running if process.ended.done()))
+
+
+@asynccontextmanager
+async def embedded(scenario: Scenario, folder: Path) -> AsyncIterator[EmbeddedStack]:
+    """Keep the scenario's stack for as long as the context lasts; nothing of it is left afterwards.
+
+    Args:
+        scenario: Its `stack` and `target.jwt` are used.
+        folder: The scenario's folder, which files and programs are relative to.
+
+    Raises:
+        UsageProblem: the scenario's SQL, roles, key, settings or command lines cannot be.
+        EnvironmentProblem: a program is missing, or does not come up.
+    """
+    check_commands(scenario.stack)
+    sql = read_files(scenario.stack.sql, folder)
+    programs = Finder().find_all(_needed(scenario))
+    account = unprivileged()
+    async with processes(account) as wire:
+        construction = _Construction(scenario, folder, programs, wire, Launcher(wire, account))
+        with ungrouped():
+            stack = await construction.stack(sql)
+        yield stack
+
+
+class _Construction:
+    """How a stack comes up, step by step."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        folder: Path,
+        programs: Mapping[str, Program],
+        wire: Processes,
+        launcher: Launcher,
+    ) -> None:
+        self._stack = scenario.stack
+        self._folder = folder
+        self._programs = programs
+        self._processes = wire
+        self._launcher = launcher
+        self._jwt = with_key(scenario.target.jwt, launcher.folder)
+        self._key = signing_key(self._jwt, folder)
+        self._postgres = Postgres(programs[POSTGRES.name], scenario.stack, launcher)
+        self._console = ""
+        self._versions: dict[str, str] = {}
+        if self._jwt.algorithm.symmetric:
+            launcher.keep_secret(str(self._key.public_jwk()["k"]), self._jwt.secret.get_secret_value())
+            launcher.keep_secret(self._jwt.secret_base64.get_secret_value())
+
+    async def stack(self, sql: Iterable[tuple[Path, str]]) -> EmbeddedStack:
+        async with asyncio.TaskGroup() as side_by_side:
+            side_by_side.create_task(self._ask_versions())
+            side_by_side.create_task(self._postgres.up())
+        async with asyncio.TaskGroup() as side_by_side:
+            side_by_side.create_task(self._fill(list(sql)))
+            pooler = side_by_side.create_task(self._pooled_port())
+        pooled = self._postgres.role.dsn(pooler.result())
+        postgrest = await self._postgrest(pooled)
+        gateway = await self._gateway(postgrest.url, pooled)
+        return EmbeddedStack(
+            url=gateway or postgrest.url,
+            rest_url=postgrest.url,
+            ready_url=f"{postgrest.admin_url}/ready",
+            database=self._postgres.owner.dsn(self._postgres.port),
+            pooled_database=pooled,
+            superuser=self._postgres.superuser.dsn(self._postgres.port),
+            console=self._console,
+            jwt=self._jwt,
+            versions=self._versions,
+            _postgrest=postgrest,
+            _launcher=self._launcher,
+            _processes=self._processes,
+        )
+
+    async def _ask_versions(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = {name: group.create_task(version(program)) for name, program in self._programs.items()}
+        self._versions.update({name: task.result() for name, task in tasks.items()})
+
+    async def _fill(self, sql: list[tuple[Path, str]]) -> None:
+        await self._postgres.make_roles()
+        await run_files(sql, self._postgres.owner.dsn(self._postgres.port))
+
+    async def _pooled_port(self) -> int:
+        """Start the pooler and return its port; PostgreSQL's own where there is none."""
+        postgres = self._postgres
+        match self._stack.pooler:
+            case PgBouncer() as settings:
+                logins = (postgres.owner, postgres.role, postgres.superuser)
+                bouncer = Bouncer(self._programs[PGBOUNCER.name], settings, logins, self._launcher)
+                await bouncer.up(postgres.port)
+                self._console = bouncer.console
+                return bouncer.port
+            case Command() as command:
+                direct = postgres.role.dsn(postgres.port)
+                values = {"database": direct, "upstream": direct}
+                return await run_command("pooler", command, values, self._folder, self._launcher)
+            case _:
+                return postgres.port
+
+    async def _postgrest(self, pooled: str) -> Postgrest:
+        settings = rest_settings(self._stack, pooled, self._key.public_jwk())
+        postgrest = Postgrest(self._programs[POSTGREST.name], settings, self._launcher)
+        claims = {"role": self._stack.role}
+        token = Mint(self._jwt, self._folder, SystemClock()).token(Identity(0, 0, "stack", claims, {}))
+        await postgrest.up(token or "")
+        return postgrest
+
+    async def _gateway(self, url: str, pooled: str) -> str:
+        """Start the gateway and return its URL; empty where the scenario has none."""
+        if self._stack.gateway is None:
+            return ""
+        direct = self._postgres.role.dsn(self._postgres.port)
+        values = {"url": url, "database": direct, "pooled_database": pooled}
+        port = await run_command("gateway", self._stack.gateway, values, self._folder, self._launcher)
+        return f"http://{LOOPBACK}:{port}"
+
+
+def _needed(scenario: Scenario) -> tuple[Kind, ...]:
+    pooled = isinstance(scenario.stack.pooler, PgBouncer)
+    return (POSTGRES, PGBOUNCER, POSTGREST) if pooled else (POSTGRES, POSTGREST)

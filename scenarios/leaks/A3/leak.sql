@@ -1,0 +1,13 @@
+-- The policy lets a function narrow what is seen by setting app.keeper, and reads the claim otherwise.
+create policy pets_of_the_setting on pets to role_readwrite
+    using (keeper = coalesce(
+        nullif(current_setting('app.keeper', true), ''),
+        current_setting('request.jwt.claims', true)::json ->> 'user_type'
+    ));
+
+-- Sets it for the session: whoever comes next on this backend sees the caller's pets.
+create function my_pets() returns setof pets language plpgsql as $$
+begin
+    perform set_config('app.keeper', current_setting('request.jwt.claims', true)::json ->> 'user_type', false);
+    return query select * from pets;
+end $$;

@@ -1,0 +1,128 @@
+"""`loadcheck run` from outside: what it prints, writes and exits with, on the real stack."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import SCENARIOS, history, loadcheck, read_until, started, summary
+from tests.cli.processes import descendants, gone
+
+PETS = SCENARIOS / "pets.yaml"
+SHORT = (
+    *("--set", "load.warm-up.duration=300ms"),
+    *("--set", "load.alone.requests=60"),
+    *("--set", "load.crowd.requests=1500"),
+    *("--set", "load.arrivals.duration=1s"),
+    *("--set", "thresholds.checked=1000"),
+    *("--set", "thresholds.identities=400"),
+)
+
+
+def inputs(folder: Path) -> list[Any]:
+    return [(line["seq"], line["request"], line["identity"], line["vars"]) for line in history(folder)]
+
+
+def test_pets_pass_on_the_embedded_stack(tmp_path: Path) -> None:
+    ended = loadcheck("run", PETS, *SHORT, "--seed", 7, "--out", tmp_path / "run")
+    assert ended.code == 0, ended.text
+    assert "verdict: pass" in ended.out
+    assert all(len(line) <= 80 for line in ended.out.splitlines() if str(tmp_path) not in line), ended.out
+    told = summary(tmp_path / "run")
+    assert (told["verdict"], told["exit_code"], told["seed"], told["scenario"]) == ("pass", 0, 7, "pets")
+    counts = told["exchanges"]
+    assert counts["sent"] == counts["ok"] + counts["violation"] + counts["unknown"] >= 1560
+    assert {"200", "206", "401", "403"} <= told["statuses"].keys()
+    assert len(history(tmp_path / "run")) == counts["sent"] + told["warm_up"]["sent"]
+
+
+def test_the_same_seed_sends_the_same_inputs_and_another_seed_others(tmp_path: Path) -> None:
+    for name, seed in (("one", 3), ("again", 3), ("other", 4)):
+        assert loadcheck("run", PETS, *SHORT, "--seed", seed, "--out", tmp_path / name).code == 0
+    one, again, other = (inputs(tmp_path / name) for name in ("one", "again", "other"))
+    both = min(len(one), len(again))
+    assert both > 1560
+    assert one[:both] == again[:both]
+    assert one[:both] != other[:both]
+
+
+@pytest.mark.parametrize(
+    ("leak", "victim", "source"),
+    [("A1", "no-claim", "keeper"), ("A2", None, "keeper"), ("A3", None, None)],
+)
+def test_a_leak_fails_and_names_victim_and_source(
+    leak: str, victim: str | None, source: str | None, tmp_path: Path
+) -> None:
+    ended = loadcheck("run", SCENARIOS / "leaks" / leak / "leak.yaml", "--seed", 1, "--out", tmp_path / "run")
+    assert ended.code == 1, ended.text
+    told = summary(tmp_path / "run")
+    assert told["verdict"] == "fail"
+    leaks = [each for each in told["findings"] if each["symptom"] in {"swapped", "foreign-rows"}]
+    assert leaks
+    for each in leaks:
+        assert each["source"] is not None
+        assert each["source"]["claims"] != each["victim"]["claims"]
+    assert victim is None or {each["victim"]["identity"] for each in leaks} == {victim}
+    assert source is None or {each["source"]["identity"] for each in leaks} == {source}
+    assert "verdict: fail" in ended.out
+    assert "curl" in ended.out
+
+
+@pytest.mark.parametrize("leak", ["A1", "A2", "A3"])
+def test_the_repaired_twin_of_a_leak_passes(leak: str, tmp_path: Path) -> None:
+    ended = loadcheck("run", SCENARIOS / "leaks" / leak / "fixed.yaml", "--seed", 1, "--out", tmp_path / "run")
+    assert ended.code == 0, ended.text
+    assert summary(tmp_path / "run")["findings"] == []
+
+
+def test_policy_by_current_user_cannot_tell_identities_apart_and_says_so(tmp_path: Path) -> None:
+    ended = loadcheck("run", SCENARIOS / "pets-current-user.yaml", "--out", tmp_path / "run")
+    assert ended.code == 2, ended.text
+    assert "every identity expects the same rows" in ended.out
+
+
+def test_the_first_interrupt_ends_the_load_and_still_reports(tmp_path: Path) -> None:
+    with started("run", PETS, "--set", "load.warm-up.duration=60s", "--out", tmp_path / "run") as process:
+        read_until(process, "warm-up:")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "verdict: inconclusive" in out
+    assert summary(tmp_path / "run")["exit_code"] == 130
+
+
+def test_the_second_interrupt_leaves_at_once_and_leaves_nothing_running(tmp_path: Path) -> None:
+    hang = ("--set", "target.timeout=60s", "--set", "load.warm-up.duration=60s")
+    with started("run", PETS, *hang, "--out", tmp_path / "run") as process:
+        read_until(process, "warm-up:")
+        servers = descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert not gone(servers, within=5)
+
+
+def test_killed_with_sigkill_no_server_is_left(tmp_path: Path) -> None:
+    with started("run", PETS, "--set", "load.warm-up.duration=60s", "--out", tmp_path / "run") as process:
+        read_until(process, "% of warm-up")
+        servers = descendants(process.pid)
+        assert {"postgres", "pgbouncer", "postgrest"} <= set(servers.values())
+        process.kill()
+        process.wait()
+        assert not gone(servers, within=5)
+    assert history(tmp_path / "run")
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_a_threshold_that_does_not_hold_is_told_apart_from_a_violation(tmp_path: Path) -> None:
+    ended = loadcheck("run", PETS, *SHORT, "--set", "thresholds.p50=0.001ms", "--out", tmp_path / "run")
+    assert ended.code == 3, ended.text
+    assert "p50" in ended.out
+
+
+def test_a_threshold_without_a_sample_is_inconclusive(tmp_path: Path) -> None:
+    ended = loadcheck("run", PETS, *SHORT, "--set", "thresholds.handoffs=1", "--out", tmp_path / "run")
+    assert ended.code == 2, ended.text
+    assert "handoffs" in ended.out

@@ -1,0 +1,1 @@
+"""The embedded stack, with the real programs."""

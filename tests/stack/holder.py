@@ -1,0 +1,26 @@
+"""Holds a stack in a process of its own, which tests end in every way there is: `python -m tests.stack.holder`.
+
+Its first argument holds keys of the scenario's `stack`, as JSON. It prints one line of JSON when the stack is up,
+and then reads from stdin how to go on: `raise` an exception, or `leave`.
+"""
+
+import asyncio
+import json
+import sys
+
+from loadcheck.stack.stack import embedded
+from tests.pets import FOLDER, pets
+
+
+async def main() -> None:
+    async with embedded(pets(**json.loads(sys.argv[1])), FOLDER) as stack:
+        up = {"pids": stack.pids, "folder": str(stack.folder), "database": stack.database, "url": stack.url}
+        sys.stdout.write(json.dumps(up) + "\n")
+        sys.stdout.flush()
+        order = await asyncio.to_thread(sys.stdin.readline)
+        if order.strip() == "raise":
+            raise ZeroDivisionError
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
