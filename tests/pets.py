@@ -28,9 +28,7 @@ def pets(target: dict[str, Any] | None = None, **stack: Any) -> Scenario:
                 {
                     "name": "list",
                     "get": "/pets?select=id,name,keeper&order=id",
-                    "expect": {
-                        "rows": "SELECT id, name, keeper FROM pets WHERE keeper = :user_type ORDER BY id"
-                    },
+                    "expect": {"rows": "SELECT id, name, keeper FROM pets WHERE keeper = :user_type ORDER BY id"},
                 }
             ],
         }

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import SecretStr, ValidationError
 
@@ -38,15 +38,13 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
                 f"no key to sign tokens for {target.url}",
                 "Give PostgREST's jwt-secret with --jwt-secret, or a key in the scenario's target.jwt.",
             )
-        yield _at(loaded, target)
+        yield loaded.aimed_at(target)
         return
-    async with embedded(_at(loaded, target).scenario, loaded.folder) as stack:
+    async with embedded(loaded.aimed_at(target).scenario, loaded.folder) as stack:
         for name, version in stack.versions.items():
             observer.step(f"{name} {version}")
-        yield _at(
-            loaded,
-            target.model_copy(update={"url": stack.url, "database": SecretStr(stack.database), "jwt": stack.jwt}),
-        )
+        found = {"url": stack.url, "database": SecretStr(stack.database), "jwt": stack.jwt}
+        yield loaded.aimed_at(target.model_copy(update=found))
 
 
 def _named(target: Target, given: Given) -> Target:
@@ -73,7 +71,3 @@ def _jwt(jwt: Jwt, secret: str) -> Jwt:
             "Name the key in the scenario: target.jwt.private_key.",
         )
     return jwt.model_copy(update={"secret": SecretStr(secret), "secret_base64": SecretStr("")})
-
-
-def _at(loaded: LoadedScenario, target: Target) -> LoadedScenario:
-    return replace(loaded, scenario=loaded.scenario.model_copy(update={"target": target}))

@@ -13,14 +13,14 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from loadcheck.errors import EnvironmentProblem
 
-Connection = asyncpg.Connection
+Connection: TypeAlias = asyncpg.Connection
 
 _CONNECT_S: Final = 10.0
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"

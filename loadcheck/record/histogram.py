@@ -13,6 +13,10 @@ def _bucket(seconds: float) -> int:
     return doubling * _STEPS + int((fraction - 0.5) * 2 * _STEPS)
 
 
+def _end_bucket(seconds: float) -> int:
+    return _bucket(_LONGEST if seconds > _LONGEST else _SHORTEST)
+
+
 def _middle(bucket: int) -> float:
     doubling, step = divmod(bucket, _STEPS)
     return (0.5 + (step + 0.5) / (2 * _STEPS)) * 2.0**doubling
@@ -42,12 +46,16 @@ class Histogram:
 
     def add(self, seconds: float) -> None:
         """Count one duration; a negative one counts as 0."""
-        seconds = max(seconds, 0.0)
+        # Called six times for each exchange: comparisons, for a call of min or max costs several of them.
+        if seconds < 0.0:  # noqa: PLR1730
+            seconds = 0.0
         self.count += 1
         self.total += seconds
-        self.shortest = min(self.shortest, seconds)
-        self.longest = max(self.longest, seconds)
-        bucket = _bucket(min(max(seconds, _SHORTEST), _LONGEST))
+        if seconds < self.shortest:  # noqa: PLR1730
+            self.shortest = seconds
+        if seconds > self.longest:  # noqa: PLR1730
+            self.longest = seconds
+        bucket = _bucket(seconds) if _SHORTEST <= seconds <= _LONGEST else _end_bucket(seconds)
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
 
     def merge(self, other: "Histogram") -> None:

@@ -18,8 +18,8 @@ from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import amount, plural, seconds
 from loadcheck.report.headlines import headline
 from loadcheck.report.progress import extent, latency_line, load, rate_line, share_done
-from loadcheck.report.reporter import Gauges
 from loadcheck.report.text import cut, plain
+from loadcheck.run.observer import Gauges
 
 _PER_SECOND: Final = 4
 _WIDEST: Final = 100
@@ -34,6 +34,7 @@ class LiveReporter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._view: View | None = None
         self._live: Live | None = None
 
     def step(self, text: str) -> None:
@@ -55,7 +56,7 @@ class LiveReporter:
 
     def finding(self, finding: Finding) -> None:
         """Show a new finding among the last ones."""
-        if self._live is not None:
+        if self._view is not None:
             self._view.findings.append(finding)
 
     def finished(self) -> None:
@@ -65,7 +66,7 @@ class LiveReporter:
             self._live = None
 
     def _render(self) -> RenderableType:
-        return self._view.render(min(self._console.width, _WIDEST))
+        return "" if self._view is None else self._view.render(min(self._console.width, _WIDEST))
 
 
 class View:

@@ -12,8 +12,8 @@ from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import plural, rate
 from loadcheck.report.headlines import headline
 from loadcheck.report.progress import latency_line, load, share_done
-from loadcheck.report.reporter import Gauges
 from loadcheck.report.text import cut, inert
+from loadcheck.run.observer import Gauges
 
 _LOOK_SECONDS: Final = 0.2
 _LINE_SECONDS: Final = 5.0

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from loadcheck.report.live import LiveReporter
 from loadcheck.report.plain import PlainReporter
-from loadcheck.report.reporter import Reporter
 from loadcheck.report.text import make_printable
+from loadcheck.run.observer import Observer
 
 _UNDRAWABLE: Final = {"", "dumb", "unknown"}  # kinds of terminal on which no line can be drawn again
 
@@ -28,7 +28,7 @@ def open_console() -> Console:
     return _Console(highlight=False, emoji=False, markup=False)
 
 
-def reporter_for(console: Console) -> Reporter:
+def reporter_for(console: Console) -> Observer:
     """Return the live view, or plain lines where it cannot be drawn or is not wanted."""
     drawable = console.is_terminal and os.environ.get("TERM", "") not in _UNDRAWABLE
     wanted = not os.environ.get("NO_COLOR")

@@ -75,8 +75,8 @@ class Preflight:
         if any(missing):
             raise UsageProblem(
                 "the target does not serve what the scenario asks for:\n" + "\n".join(filter(None, missing)),
-                f"Is {self.scenario.target.url} the right PostgREST? Is the table in a schema of db-schemas, and the schema cache "
-                "reloaded since it was made (NOTIFY pgrst, 'reload schema')?",
+                f"Is {self.scenario.target.url} the right PostgREST? Is the table in a schema of db-schemas, and was "
+                "the schema cache reloaded since it was made (NOTIFY pgrst, 'reload schema')?",
             )
 
     async def _refuse_wrong_key(self, probes: Sequence[Draw], answers: Sequence[Answer]) -> None:

@@ -12,7 +12,7 @@ from loadcheck.scenario.model import ClaimMix, Expect, Phase, Request
 from loadcheck.scenario.names import Known, Names, in_sql, variables_of
 from loadcheck.scenario.parts import Part, Parts
 from loadcheck.scenario.placeholders import value_names
-from loadcheck.scenario.problems import Problems, did_you_mean
+from loadcheck.scenario.problems import Hint, Problems, did_you_mean
 from loadcheck.scenario.programs import check_programs
 from loadcheck.scenario.statements import inspect
 
@@ -125,7 +125,9 @@ class _Checks:
         found = inspect(sql)
         if found.mistake:
             self.problems.add(self.document.place(loc, found.offset), found.mistake, found.hint)
-        for name, offset in found.bound.offsets() if found.bound and known is not None else ():
+        if found.bound is None or known is None:
+            return
+        for name, offset in found.bound.offsets():
             if name not in known:
                 self._undefined(loc, f":{name}", name, known, offset)
 
@@ -182,7 +184,7 @@ class _Checks:
         if self.parts.whole and not any(part.model.weight for part in parts):
             self._add((key,), "all weights are 0, so nothing would be sent", "give one a weight above 0")
 
-    def _add(self, loc: Loc, message: str, hint: Any = "") -> None:
+    def _add(self, loc: Loc, message: str, hint: Hint = "") -> None:
         self.problems.add(self.document.place(loc), message, hint)
 
 

@@ -117,7 +117,8 @@ class Document:
 
     def _skip_blanks(self, at: int, value: str, offset: int) -> int:
         """Move over the blanks between what was found and the character that is meant."""
-        at_word_start = not value[offset : offset + 1].isspace() and value[offset - 1 : offset].isspace()
+        before, after = value[:offset][-1:], value[offset : offset + 1]
+        at_word_start = not after.isspace() and (not before or before.isspace())
         while at_word_start and at < len(self.text) and self.text[at].isspace():
             at += 1
         return at

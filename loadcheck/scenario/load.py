@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from loadcheck.scenario.checks import check
 from loadcheck.scenario.document import Document
 from loadcheck.scenario.files import missing_file_hint
 from loadcheck.scenario.mistakes import report
-from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.model import Scenario, Target
 from loadcheck.scenario.overrides import override
 from loadcheck.scenario.parts import Parts
 from loadcheck.scenario.problems import Place, Problem, Problems, ScenarioError
@@ -42,8 +42,12 @@ class LoadedScenario:
 
     @property
     def resolved(self) -> str:
-        """The scenario as YAML, with variables and overrides filled in and secrets taken out."""
-        return redacted_yaml(self._document.root.plain)
+        """The scenario as YAML: variables and options filled in, secrets taken out, defaults left out."""
+        return redacted_yaml(self.scenario)
+
+    def aimed_at(self, target: Target) -> "LoadedScenario":
+        """Return the same scenario with another target, such as the embedded stack's."""
+        return replace(self, scenario=self.scenario.model_copy(update={"target": target}))
 
     def place(self, *loc: str | int, offset: int | None = None) -> Place:
         """Return where something is written, so that what only a server can tell is told at its line.

@@ -1,15 +1,15 @@
 """What pydantic finds wrong, in plain words and at its place."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from loadcheck.scenario.document import Document, Loc
-from loadcheck.scenario.problems import Problems, did_you_mean
+from loadcheck.scenario.problems import Hint, Problems, did_you_mean, nearest
 from loadcheck.scenario.schema import keys_at
 
 _MAPPING: Final = "a mapping (`key: value`)"
@@ -36,6 +36,9 @@ _LIMITS: Final = {
     "less_than": "less than {lt:g}",
     "less_than_equal": "{le:g} or less",
     "string_too_long": "at most {max_length} characters long",
+    "string_too_short": "longer: it is empty",
+    "too_short": "longer: it has no value",
+    "too_long": "shorter: it has more than {max_length} values",
 }
 
 
@@ -95,56 +98,72 @@ def _most_telling(found: Iterable[_Mistake]) -> list[tuple[_Mistake, str]]:
     return told
 
 
-def _words(mistake: _Mistake, wanted: str) -> tuple[str, str | Callable[[], str]]:
-    error, path = mistake.error, mistake.path
-    name = next((part for part in reversed(path) if isinstance(part, str)), "scenario")
-    given, context = error["input"], error.get("ctx", {})
+def _words(mistake: _Mistake, wanted: str) -> tuple[str, Hint]:
+    """Return the message and the hint."""
+    name = _name(mistake.path)
     if wanted:
-        return f"`{name}` must be {wanted}, not {_kind(given)}", _type_hint(error["type"], given)
-    match error["type"]:
-        case "extra_forbidden":
-            return f"unknown key `{name}`", lambda: did_you_mean(str(name), keys_at(path[:-1]))
-        case "missing" if isinstance(mistake.loc[-1], int):
-            return f"`{name}` needs one more value", "write it like [1, 10000]"
-        case "missing":
-            return f"`{mistake.loc[-1]}` is missing", ""
-        case "too_short":
-            return f"`{name}` must not be empty", ""
-        case "too_long":
-            return f"`{name}` has too many values: at most {context['max_length']}", ""
-        case "enum" | "literal_error":
-            allowed = re.findall(r"'([^']*)'", str(context["expected"]))
-            hint = (lambda: did_you_mean(given, allowed)) if isinstance(given, str) else ""
-            return f"`{name}` must be one of {', '.join(allowed)}", hint
-        case "form":
-            return f"`{name}` {error['msg']}", ""
-        case "value_error":
-            return _own_words(name, str(context["error"]))
-    return f"`{name}` {_limit(error['type'], context) or error['msg'].lower()}", _pattern_hint(error["type"], name)
+        given = mistake.error["input"]
+        return f"`{name}` must be {wanted}, not {_kind(given)}", _type_hint(wanted, given)
+    tell = _TELLERS.get(mistake.error["type"])
+    return tell(mistake, name) if tell else (_limit(mistake.error, name), "")
 
 
-def _own_words(name: str, message: str) -> tuple[str, str]:
-    """Tell what a validator of the model says: all but those of quantities name what they mean themselves."""
-    said, colon, hint = message.partition(": ")
-    if said.startswith("not a"):
-        return f"`{name}` is {said}", hint
-    return f"{said}{colon}{hint}", ""
+def _name(path: Loc) -> str:
+    return next((part for part in reversed(path) if isinstance(part, str)), "the scenario")
 
 
-def _limit(kind: str, context: Mapping[str, Any]) -> str:
-    if kind == "string_too_short":
-        return "must not be empty"
-    if kind == "string_pattern_mismatch":
-        return "is not well-formed"
-    return "must be " + _LIMITS[kind].format(**context) if kind in _LIMITS else ""
+def _unknown_key(mistake: _Mistake, name: str) -> tuple[str, Hint]:
+    return f"unknown key `{name}`", lambda: did_you_mean(name, keys_at(mistake.path[:-1]))
 
 
-def _pattern_hint(kind: str, name: str) -> str:
-    if kind != "string_pattern_mismatch":
-        return ""
-    if name == "url":
-        return "it begins with http:// or https://, and has no blank in it"
-    return "it has no # and no control character in it"
+def _missing(mistake: _Mistake, name: str) -> tuple[str, Hint]:
+    if isinstance(mistake.loc[-1], int):
+        return f"`{name}` needs two values", "write it like [1, 10000]"
+    return f"`{mistake.loc[-1]}` is missing", ""
+
+
+def _not_a_choice(mistake: _Mistake, name: str) -> tuple[str, Hint]:
+    allowed = re.findall(r"'([^']*)'", str(mistake.error["ctx"]["expected"]))
+    given = str(mistake.error["input"])
+    return f"`{name}` must be one of {', '.join(allowed)}", lambda: _suggestion(given, allowed)
+
+
+def _suggestion(given: str, allowed: list[str]) -> str:
+    near = nearest(given, allowed)
+    return f"did you mean `{near}`?" if near else ""
+
+
+def _not_a_form(mistake: _Mistake, name: str) -> tuple[str, Hint]:
+    return f"`{name}` {mistake.error['msg']}", ""
+
+
+def _refused(mistake: _Mistake, name: str) -> tuple[str, Hint]:
+    """Tell what a validator of the model says: those of quantities do not name what they are about."""
+    message = str(mistake.error["ctx"]["error"])
+    said, _, hint = message.partition(": ")
+    return (f"`{name}` is {said}", hint) if said.startswith("not a") else (message, "")
+
+
+def _malformed(mistake: _Mistake, name: str) -> tuple[str, Hint]:
+    if mistake.path == ("target", "url"):
+        return "`url` is not well-formed", "it begins with http:// or https://, and has no blank in it"
+    return f"`{name}` is not well-formed", "it has no # and no control character in it"
+
+
+_TELLERS: Final[dict[str, Callable[[_Mistake, str], tuple[str, Hint]]]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "enum": _not_a_choice,
+    "literal_error": _not_a_choice,
+    "form": _not_a_form,
+    "value_error": _refused,
+    "string_pattern_mismatch": _malformed,
+}
+
+
+def _limit(error: ErrorDetails, name: str) -> str:
+    limit = _LIMITS.get(error["type"])
+    return f"`{name}` must be {limit.format(**error['ctx'])}" if limit else f"`{name}`: {error['msg'].lower()}"
 
 
 def _kind(value: object) -> str:
@@ -162,9 +181,9 @@ def _kind(value: object) -> str:
     return "a mapping"
 
 
-def _type_hint(kind: str, given: object) -> str:
-    if kind == "string_type" and isinstance(given, bool | int | float):
+def _type_hint(wanted: str, given: object) -> str:
+    if wanted == "text" and isinstance(given, bool | int | float):
         return "put it in quotes"
-    if kind == "list_type" and isinstance(given, str | dict):
+    if wanted == "a list" and isinstance(given, str | dict):
         return "a list of one is written [ … ], or as a line that begins with `- `"
     return ""

@@ -21,13 +21,13 @@ class Names:
 
     def __init__(self, parts: Parts) -> None:
         self._mixes = {part.model.name: part for part in parts.identities}
-        self._whole = len(self._mixes) == len(parts.names)
+        self._whole = parts.all_identities
         self._by_as: dict[tuple[str, ...], Known] = {}
         self._drawn: dict[str, Known] = defaultdict(frozenset)
         for part in parts.requests:
             for name in part.model.as_ or [""]:
                 self._drawn[name] = _union([self._drawn[name], _drawn(part)])
-        self._requests_whole = parts.whole
+        self._all_requests = parts.all_requests
 
     def of_request(self, part: Part[Request]) -> Known:
         """Return what a request's path, headers, body and SQL may name."""
@@ -38,7 +38,7 @@ class Names:
 
     def of_expect(self, part: Part[ClaimMix]) -> Known:
         """Return what an identity's own expectation may name: it stands for those of all its requests."""
-        if not self._requests_whole:
+        if not self._all_requests:
             return None
         return _union([of_mix(part), self._drawn[""], self._drawn[part.model.name]])
 
@@ -51,7 +51,7 @@ class Names:
 
 def variables_of(part: Part[ClaimMix]) -> Known:
     """Return what an identity's claims may name: `n`, or the columns that `from` reads."""
-    if not part.whole:
+    if not part.named:
         return None
     return frozenset({"n"}) if part.model.from_ is None else inspect(part.model.from_).columns
 
@@ -67,7 +67,7 @@ def in_sql(known: Known) -> Known:
 
 
 def _drawn(part: Part[Request]) -> Known:
-    return frozenset(part.model.vars) if part.whole else None
+    return frozenset(part.model.vars) if part.named else None
 
 
 def _union(known: Iterable[Known]) -> Known:

@@ -40,11 +40,16 @@ def _replaced(node: Node, path: list[str], new: Node, place: Place) -> Node:
         items = [*node.value]
         items[index] = _replaced(items[index], path[1:], new, place)
         return replace(node, value=items)
-    if not isinstance(node.value, dict | None):
-        raise ValueError(f"`{path[0]}` leads nowhere: what comes before it is not a list or a mapping")
-    below = (node.value or {}).get(path[0]) or Node({}, place)
-    value = {**(node.value or {}), path[0]: _replaced(below, path[1:], new, place)}
-    return replace(node, value=value, keys={**node.keys, path[0]: node.keys.get(path[0], place)})
+    return _with_key(node, path, new, place)
+
+
+def _with_key(node: Node, path: list[str], new: Node, place: Place) -> Node:
+    """Return a copy of a mapping with one value replaced; keys that are not there yet are made."""
+    key, known = path[0], {} if node.value is None else node.value
+    if not isinstance(known, dict):
+        raise ValueError(f"`{key}` leads nowhere: what comes before it is not a list or a mapping")  # noqa: TRY004 -- told to the user
+    value = {**known, key: _replaced(known.get(key) or Node({}, place), path[1:], new, place)}
+    return replace(node, value=value, keys={**node.keys, key: node.keys.get(key, place)})
 
 
 def _index(items: list[Node], part: str) -> int:

@@ -1,15 +1,17 @@
-"""The parts of a scenario that can be looked into even where others are malformed, so that all mistakes show at once."""
+"""The parts of a scenario that can be looked into even where others are malformed: all mistakes show at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from loadcheck.scenario.document import Loc
 from loadcheck.scenario.model import ClaimMix, Phase, Request, Scenario, Stack, Target
+from loadcheck.scenario.problems import nearest
 
 M = TypeVar("M", bound=BaseModel)
+_NAMING: Final = ("claims", "from", "count", "vars", "as", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +21,12 @@ class Part(Generic[M]):
     Attributes:
         loc: Where it is.
         model: What it says.
-        whole: Whether nothing malformed had to be left out of it.
+        named: Whether it has all the names it should have: no malformed claims or variables were left out.
     """
 
     loc: Loc
     model: M
-    whole: bool = True
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,10 @@ class Parts:
     """Everything of a scenario that could be read.
 
     Attributes:
-        names: The names of all identities, those malformed elsewhere included.
-        whole: Whether this is the whole scenario.
+        names: The names of all identities, those that could not be read included.
+        all_identities: Whether every identity could be read.
+        all_requests: Whether every request could.
+        whole: Whether nothing at all is malformed.
     """
 
     target: Part[Target]
@@ -43,7 +47,9 @@ class Parts:
     load: Sequence[Part[Phase]]
     names: Sequence[str]
     has_faults: bool
-    whole: bool
+    all_identities: bool = True
+    all_requests: bool = True
+    whole: bool = True
 
     @classmethod
     def of(cls, scenario: Scenario) -> Self:
@@ -56,7 +62,6 @@ class Parts:
             [Part(("load", at), phase) for at, phase in enumerate(scenario.load)],
             [mix.name for mix in scenario.identities],
             has_faults=bool(scenario.faults),
-            whole=True,
         )
 
     @classmethod
@@ -67,16 +72,19 @@ class Parts:
             data: The whole scenario.
             malformed: Where its mistakes are.
         """
-        identities = data.get("identities")
-        names = [mix.get("name") for mix in _listed(identities) if isinstance(mix, dict)]
+        given, asked = _listed(data.get("identities")), _listed(data.get("requests"))
+        identities = list(_parts(ClaimMix, given, "identities", malformed))
+        requests = list(_parts(Request, asked, "requests", malformed))
         return cls(
-            _part(Target, data.get("target"), ("target",), malformed) or Part(("target",), Target(), whole=False),
-            _part(Stack, data.get("stack"), ("stack",), malformed) or Part(("stack",), Stack(), whole=False),
-            list(_parts(ClaimMix, identities, "identities", malformed)),
-            list(_parts(Request, data.get("requests"), "requests", malformed)),
-            list(_parts(Phase, data.get("load"), "load", malformed)),
-            [name for name in names if isinstance(name, str)],
+            _part(Target, data.get("target"), ("target",), malformed) or Part(("target",), Target()),
+            _part(Stack, data.get("stack"), ("stack",), malformed) or Part(("stack",), Stack()),
+            identities,
+            requests,
+            list(_parts(Phase, _listed(data.get("load")), "load", malformed)),
+            [str(mix.get("name")) for mix in given if isinstance(mix, dict)],
             has_faults=bool(data.get("faults")),
+            all_identities=len(identities) == len(given),
+            all_requests=len(requests) == len(asked),
             whole=False,
         )
 
@@ -85,12 +93,12 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _parts(model: type[M], values: Any, key: str, malformed: Sequence[Loc]) -> Iterator[Part[M]]:
+def _parts(model: type[M], values: list[Any], key: str, malformed: Sequence[Loc]) -> Iterator[Part[M]]:
     within: dict[Any, list[Loc]] = {}
     for path in malformed:
         if path[:1] == (key,) and len(path) > 1:
             within.setdefault(path[1], []).append(path)
-    for at, value in enumerate(_listed(values)):
+    for at, value in enumerate(values):
         part = _part(model, value, (key, at), within.get(at, []))
         if part is not None:
             yield part
@@ -99,9 +107,15 @@ def _parts(model: type[M], values: Any, key: str, malformed: Sequence[Loc]) -> I
 def _part(model: type[M], value: Any, loc: Loc, malformed: Sequence[Loc]) -> Part[M] | None:
     wrong = [path[len(loc) :] for path in malformed if path[: len(loc)] == loc]
     try:
-        return Part(loc, model.model_validate(_without(value, wrong)), whole=not wrong)
+        left = model.model_validate(_without(value, wrong), by_alias=True, by_name=False)
     except ValidationError:
         return None
+    return Part(loc, left, named=not any(_may_name(str(path[0])) for path in wrong if path))
+
+
+def _may_name(key: str) -> bool:
+    """Whether what was left out may have brought names: under such a key, or under one that looks like it."""
+    return key in _NAMING or bool(nearest(key, _NAMING))
 
 
 def _without(value: Any, wrong: Sequence[Loc]) -> Any:

@@ -8,6 +8,9 @@ from typing import Final
 
 from loadcheck.errors import UsageProblem
 
+Hint = str | Callable[[], str]
+"""What was meant. A callable is asked only if the mistake is shown: looking for what was meant is slow."""
+
 _SHOWN: Final = 50
 _COMPARED: Final = 1_000
 
@@ -68,15 +71,15 @@ class Problems:
     """The mistakes found so far; one found twice, through an alias for instance, is kept once."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Place, str], str | Callable[[], str]] = {}
+        self._found: dict[tuple[Place, str], Hint] = {}
 
-    def add(self, place: Place, message: str, hint: str | Callable[[], str] = "") -> None:
+    def add(self, place: Place, message: str, hint: Hint = "") -> None:
         """Keep a mistake.
 
         Args:
             place: Where it is.
             message: What is wrong.
-            hint: What was meant. A callable is asked only if the mistake is shown: looking for what was meant is slow.
+            hint: What was meant.
         """
         self._found.setdefault((place, message), hint)
 

@@ -1,8 +1,8 @@
 """From a file's text to a document: YAML, read event by event, so that nothing in it can take long or nest deep."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, cast
 
 import yaml
 
@@ -17,7 +17,7 @@ _TEXT_TAGS: Final = frozenset({"!", "tag:yaml.org,2002:str"})
 _MERGE: Final = "<<"
 
 _HINTS: Final = {
-    "found character that cannot start any token": "indent with spaces, not tabs; quote a value that begins with @ % or `",
+    "found character that cannot start any token": "indent with spaces, not tabs; quote what begins with @ % or `",
     "mapping values are not allowed in this context": "a value with `: ` in it needs quotes; or the indentation is off",
     "did not find expected ',' or '}'": "within { } a value with , { } or ${…} in it needs quotes",
     "did not find expected ',' or ']'": "within [ ] a value with , [ ] or ${…} in it needs quotes",
@@ -110,18 +110,23 @@ class _Reader:
             case yaml.DocumentStartEvent() if self._root is not None:
                 raise _Unreadable(self._place(event), "a second document", "put each scenario into a file of its own")
 
+    def _node(self, value: Any, event: yaml.Event) -> Node:
+        # The parser marks every event, though its types leave room for one that is not.
+        return Node(value, self._place(event), cast("yaml.Mark", event.start_mark).index)
+
     def _place(self, event: yaml.Event) -> Place:
-        return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
+        mark = cast("yaml.Mark", event.start_mark)
+        return Place(self._file, mark.line + 1, mark.column + 1)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         place = self._place(event)
         if self._takes_key():
             self._key(event.value, place, plain=event.implicit[0])
             if event.anchor:
-                self._anchors[event.anchor] = Node(event.value, place, event.start_mark.index)
+                self._anchors[event.anchor] = self._node(event.value, event)
             return
-        self._check_tag(event, place, _TEXT_TAGS)
-        node = Node(self._value(event, place), place, event.start_mark.index)
+        self._check_tag(event.tag, place, _TEXT_TAGS)
+        node = self._node(self._value(event, place), event)
         if event.anchor:
             self._anchors[event.anchor] = node
         self._add(node)
@@ -133,17 +138,20 @@ class _Reader:
                 return substitute(written, self._environ)
             return plain_scalar(written) if event.implicit[0] else str(written)
         except VariableError as error:
-            self._problems.add(place, error.message, lambda: self._variable_hint(error))
+            self._problems.add(place, error.message, self._variable_hint(error))
         except ValueError as error:
             self._problems.add(place, str(error), "put it in quotes")
         return str(written)
 
-    def _variable_hint(self, error: VariableError) -> str:
-        near = nearest(error.name, self._environ) if error.name else ""
-        return f"did you mean ${{{near}}}?" if near else error.hint
+    def _variable_hint(self, error: VariableError) -> Callable[[], str]:
+        def hint() -> str:
+            near = nearest(error.name, self._environ) if error.name else ""
+            return f"did you mean ${{{near}}}?" if near else error.hint
 
-    def _check_tag(self, event: yaml.NodeEvent, place: Place, known: frozenset[str]) -> None:
-        if event.tag is not None and event.tag not in known:
+        return hint
+
+    def _check_tag(self, tag: str | None, place: Place, known: frozenset[str]) -> None:
+        if tag is not None and tag not in known:
             self._problems.add(place, "tags such as !!int mean nothing in a scenario", "leave it out")
 
     def _start(self, event: yaml.CollectionStartEvent) -> None:
@@ -153,10 +161,10 @@ class _Reader:
         if len(self._open) >= _MAX_DEPTH:
             raise _Unreadable(place, f"more than {_MAX_DEPTH} levels deep: nothing in a scenario needs that")
         mapping = isinstance(event, yaml.MappingStartEvent)
-        self._check_tag(event, place, frozenset({"tag:yaml.org,2002:map" if mapping else "tag:yaml.org,2002:seq"}))
+        self._check_tag(event.tag, place, frozenset({"tag:yaml.org,2002:map" if mapping else "tag:yaml.org,2002:seq"}))
         if event.anchor:
             self._anchors[event.anchor] = None
-        self._open.append(_Open(Node({} if mapping else [], place, event.start_mark.index), event.anchor))
+        self._open.append(_Open(self._node({} if mapping else [], event), event.anchor))
 
     def _end(self) -> None:
         done = self._open.pop()
@@ -167,7 +175,7 @@ class _Reader:
         self._add(done.node)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        place, name = self._place(event), event.anchor
+        place, name = self._place(event), event.anchor or ""
         node = self._anchors.get(name)
         if node is None:
             what = "stands within what it names" if name in self._anchors else "names no anchor before it"

@@ -1,7 +1,7 @@
 """What a plain YAML scalar means here: JSON's numbers, true, false and null; all else is text.
 
-YAML 1.1 would read `no` as false, `010` as 8, `1:30` as 90 and `2026-01-01` as a date. Here they are the texts that they
-look like; where the format wants true or false, `yes` and `no` are still taken for them.
+YAML 1.1 would read `no` as false, `010` as 8, `1:30` as 90 and `2026-01-01` as a date. Here they are the texts that
+they look like; where the format wants true or false, `yes` and `no` are still taken for them.
 """
 
 import math

@@ -10,7 +10,7 @@ from loadcheck.scenario.model import METHODS, Scenario
 _VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
 _SCALARS: Final = frozenset({"integer", "number", "boolean"})
 _DROPPED: Final = frozenset({"title", "gt", "ge", "lt", "le", "discriminator", "format", "writeOnly"})
-_EXACTLY_ONE: Final = {
+_EXACTLY_ONE: Final[dict[str, list[tuple[str, ...]]]] = {
     "Request": [METHODS],
     "Phase": [("concurrency", "rate"), ("duration", "requests")],
 }
@@ -65,7 +65,7 @@ def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:
     restricted = schema.get("type") in _SCALARS or any(key in schema for key in ("enum", "const", "pattern"))
     if not restricted or schema == _VARIABLE:
         return schema
-    about = {key: schema.pop(key) for key in ("description", "default") if key in schema}
+    about: dict[str, Any] = {key: schema.pop(key) for key in ("description", "default") if key in schema}
     return {**about, "anyOf": [schema, _VARIABLE]}
 
 

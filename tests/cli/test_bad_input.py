@@ -231,8 +231,6 @@ async def _flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 )
 def test_a_server_that_is_no_postgrest(serve: Serve, message: str, target: Target, tmp_path: Path) -> None:
     with serving(serve) as url:
-        ended = target.run(
-            scenario(tmp_path, LIST), "--out", tmp_path / "run", "--set", "target.timeout=1s", url=url
-        )
+        ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", "--set", "target.timeout=1s", url=url)
     assert ended.code == 5
     assert message in ended.err

@@ -7,7 +7,7 @@ from loadcheck.engine.events import PhaseEnded, PhaseStarted
 from loadcheck.judge.verdict import OK
 from loadcheck.record.tally import Tally
 from loadcheck.report.live import LiveReporter, View
-from loadcheck.report.reporter import Gauges
+from loadcheck.run.observer import Gauges
 from loadcheck.scenario.model import Scenario
 from tests.record.samples import FOREIGN, SCENARIO, STATUS, exchange, finding, population, tally
 

@@ -11,8 +11,8 @@ from loadcheck.judge.verdict import OK
 from loadcheck.record.tally import Tally
 from loadcheck.report.live import LiveReporter
 from loadcheck.report.plain import PlainReporter
-from loadcheck.report.reporter import Gauges
 from loadcheck.report.terminal import reporter_for
+from loadcheck.run.observer import Gauges
 from tests.record.samples import FOREIGN, SCENARIO, exchange, finding, population
 
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from loadcheck.errors import UsageProblem
 from loadcheck.scenario.model import Algorithm
+from loadcheck.stack.postgrest import rest_settings
 from loadcheck.stack.stack import embedded
 from tests.pets import FOLDER, pets
 from tests.stack.asking import ask, console, pets_of
@@ -36,11 +37,22 @@ async def test_settings_reach_the_programs() -> None:
         assert (await ask(stack, "/"))[0] == 404
 
 
-async def test_behind_pgbouncer_prepared_statements_are_off_unless_the_scenario_wants_them() -> None:
-    async with embedded(pets(postgrest={"db-prepared-statements": True}), FOLDER) as stack:
-        conf = (stack.folder / "postgrest.conf").read_text()
-        assert "db-prepared-statements = true" in conf
-        assert "db-channel-enabled = false" in conf
+@pytest.mark.parametrize(
+    ("pooler", "off"),
+    [
+        ({"mode": "transaction"}, True),
+        ({"mode": "statement"}, True),
+        ({"mode": "session"}, False),
+        ({"run": "another"}, True),
+        ("none", False),
+    ],
+)
+def test_what_needs_a_session_is_off_where_backends_are_shared(pooler: object, *, off: bool) -> None:
+    for setting in ("db-prepared-statements", "db-channel-enabled"):
+        settings = rest_settings(pets(pooler=pooler).stack, "dsn", {})
+        assert settings.get(setting, True) is not off
+        wanted = rest_settings(pets(pooler=pooler, postgrest={setting: True}).stack, "dsn", {})
+        assert wanted[setting] is True
 
 
 async def test_no_pooler() -> None:

@@ -58,9 +58,7 @@ async def test_requests_share_the_backends_of_pgbouncer(pets_stack: EmbeddedStac
     await asyncio.gather(*(pets_of(pets_stack, f"tenant-{n % 8 + 1}") for n in range(40)))
     connection = await asyncpg.connect(pets_stack.superuser)
     try:
-        backends = await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'role_readwrite'"
-        )
+        backends = await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE usename = 'role_readwrite'")
     finally:
         await connection.close()
     assert 1 <= backends <= 4

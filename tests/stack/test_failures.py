@@ -1,0 +1,96 @@
+"""What users are told when the stack does not come up; never a secret, and nothing is left."""
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
+from loadcheck.stack.ports import LOOPBACK, PortTaken
+from loadcheck.stack.stack import embedded
+from tests.pets import FOLDER, pets
+
+CRASH = "{python} -c 'import sys; print(sys.argv[1]); print(sys.argv[2]); sys.exit(3)' {database} {folder} {port}"
+
+
+async def refused(stack: dict[str, Any], folder: Path = FOLDER) -> LoadcheckError:
+    with pytest.raises(LoadcheckError) as caught:
+        async with embedded(pets(**stack), folder):
+            pass
+    return caught.value
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as base:
+        Path(base).chmod(0o755)
+        monkeypatch.setattr(tempfile, "tempdir", base)
+        yield
+        assert list(Path(base).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "place", "message"),
+    [
+        ("CREATE TABLE a ();\n\n  SELEC 1;\n", ":3:3", 'syntax error at or near "SELEC" (42601)'),
+        ("SELECT 'é' || nothing;", ":1:15", 'column "nothing" does not exist (42703)'),
+        ("SELECT 1;\n\\d pets\n", ":2:1", 'syntax error at or near "\\"'),
+        ("CREATE TABLE a (i int PRIMARY KEY); INSERT INTO a VALUES (1), (1);", ":", "duplicate key value"),
+        ("DO $$ BEGIN RAISE 'no %', 'pets'; END $$", ":", "no pets (P0001)"),
+        ("ALTER ROLE role_admin SUPERUSER", ":", "(42501)"),
+    ],
+)
+async def test_a_mistake_in_sql_is_told_with_its_place(tmp_path: Path, sql: str, place: str, message: str) -> None:
+    (tmp_path / "bad.sql").write_text(sql)
+    problem = await refused({"sql": ["bad.sql"], "pooler": "none"}, tmp_path)
+    assert isinstance(problem, UsageProblem)
+    assert problem.message.startswith(f"{tmp_path / 'bad.sql'}{place}")
+    assert message in problem.message
+    assert problem.advice
+
+
+async def test_copy_from_stdin_does_not_hang(tmp_path: Path) -> None:
+    (tmp_path / "copy.sql").write_text("CREATE TABLE a (i int); COPY a FROM stdin;")
+    problem = await refused({"sql": ["copy.sql"], "pooler": "none"}, tmp_path)
+    assert isinstance(problem, UsageProblem)
+
+
+@pytest.mark.parametrize(
+    ("stack", "title", "log"),
+    [
+        ({"postgres": {"no_such_setting": 1}}, "PostgreSQL", "no_such_setting"),
+        ({"pooler": {"no_such_setting": 1, "pool_mode": "bogus"}}, "PgBouncer", "bogus"),
+        ({"postgrest": {"db-pool": 2, "log-level": "bogus"}}, "PostgREST", "bogus"),
+    ],
+)
+async def test_a_program_that_does_not_come_up_is_named_with_the_end_of_its_log(
+    stack: dict[str, Any], title: str, log: str
+) -> None:
+    problem = await refused(stack)
+    assert isinstance(problem, EnvironmentProblem)
+    assert problem.message.startswith(f"{title} of the embedded stack ended with exit code")
+    assert log in problem.advice
+
+
+async def test_no_password_of_a_log_is_shown() -> None:
+    problem = await refused({"gateway": {"run": CRASH}})
+    assert problem.message == "the gateway of the embedded stack ended with exit code 3"
+    assert "postgresql://role_readwrite:***@127.0.0.1" in problem.advice
+
+
+async def test_a_gateway_that_is_not_there() -> None:
+    problem = await refused({"gateway": {"run": "./no-such-program {port}"}})
+    assert problem.message.startswith("gateway cannot be started")
+    assert "no-such-program" in problem.message
+
+
+@pytest.mark.parametrize(
+    "stack", [{"postgres": {"port": 0}}, {"pooler": {"listen_port": 0}}, {"postgrest": {"server-port": 0}}]
+)
+async def test_a_fixed_port_that_is_taken(stack: dict[str, dict[str, int]]) -> None:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        taken = {key: dict.fromkeys(value, listener.getsockname()[1]) for key, value in stack.items()}
+        assert isinstance(await refused(taken), PortTaken)
