@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from loadcheck import __version__
-from loadcheck.cli import demo, fetch, run, token, up
+from loadcheck.cli import check, demo, fetch, run, schema, token, up
 from loadcheck.errors import ExitCode, LoadcheckError
 
 
@@ -20,7 +20,7 @@ def cli() -> None:
     """Load and correctness tester for PostgREST row-level security."""
 
 
-for _module in (run, demo, up, token, fetch):
+for _module in (run, demo, up, check, token, schema, fetch):
     cli.add_command(_module.command)
 
 
@@ -50,7 +50,7 @@ def _exit_code() -> int:
 
 
 def _tell(message: str, advice: str) -> None:
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
     console.print(f"[bold red]loadcheck:[/] {escape(message)}")
     if advice:
         console.print(escape(advice))

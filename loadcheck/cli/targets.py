@@ -1,5 +1,6 @@
 """What is tested: the target that the user names, or the embedded stack."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,10 +8,12 @@ from dataclasses import dataclass
 from pydantic import SecretStr, ValidationError
 
 from loadcheck.errors import UsageProblem
+from loadcheck.identity.keys import with_secret
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.load import LoadedScenario
-from loadcheck.scenario.model import Jwt, Target
+from loadcheck.scenario.model import Target
 from loadcheck.stack.stack import embedded
+from loadcheck.tasks import ungrouped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,7 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
 
     Raises:
         UsageProblem: the options contradict each other, or a target is named by halves.
-        EnvironmentProblem: the stack cannot be started.
+        EnvironmentProblem: the stack cannot be started, or one of its programs ended.
     """
     target = _named(loaded.scenario.target, given)
     if target.url:
@@ -44,7 +47,11 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
         for name, version in stack.versions.items():
             observer.step(f"{name} {version}")
         found = {"url": stack.url, "database": SecretStr(stack.database), "jwt": stack.jwt}
-        yield loaded.aimed_at(target.model_copy(update=found))
+        with ungrouped():
+            async with asyncio.TaskGroup() as tasks:
+                watch = tasks.create_task(stack.broken())
+                yield loaded.aimed_at(target.model_copy(update=found))
+                watch.cancel()
 
 
 def _named(target: Target, given: Given) -> Target:
@@ -57,17 +64,8 @@ def _named(target: Target, given: Given) -> Target:
             "a database is given but no URL to test",
             "Give --url (target.url) as well, or neither of the two.",
         )
-    jwt = target.jwt if given.jwt_secret is None else _jwt(target.jwt, given.jwt_secret)
+    jwt = target.jwt if given.jwt_secret is None else with_secret(target.jwt, given.jwt_secret)
     try:
         return Target(**{**dict(target), "url": url.rstrip("/"), "database": SecretStr(database), "jwt": jwt})
     except ValidationError:
         raise UsageProblem(f"--url {url}: not a URL", "Write it like http://localhost:3000") from None
-
-
-def _jwt(jwt: Jwt, secret: str) -> Jwt:
-    if not jwt.algorithm.symmetric:
-        raise UsageProblem(
-            f"--jwt-secret does not go with {jwt.algorithm}",
-            "Name the key in the scenario: target.jwt.private_key.",
-        )
-    return jwt.model_copy(update={"secret": SecretStr(secret), "secret_base64": SecretStr("")})

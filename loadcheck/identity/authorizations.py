@@ -1,5 +1,6 @@
 """The Authorization headers of a whole population: signed ahead, and again before they expire."""
 
+import math
 from array import array
 from collections.abc import Callable
 from typing import Final
@@ -27,10 +28,12 @@ class Authorizations:
 
     Attributes:
         jumps: How often the wall clock jumped against the monotonic one; after each, all is signed again.
+        jumped_at: When that was last seen, by the monotonic clock; minus infinity when it never was.
     """
 
     def __init__(self, mint: Mint, population: Population, clock: Clock) -> None:
         self.jumps = 0
+        self.jumped_at = -math.inf
         self._mint = mint
         self._population = population
         self._clock = clock
@@ -69,6 +72,11 @@ class Authorizations:
             self._sign(index, now)
         return self._headers[index]
 
+    def jumped_since(self, moment: float) -> bool:
+        """Whether the wall clock has jumped since a moment of the monotonic one; looks at both clocks now."""
+        self._watch(self._clock.now())
+        return self.jumped_at >= moment
+
     def sign_again(self) -> None:
         """Have each header signed again when it is next asked for, as after a change of the mint's offset."""
         self._due = array("d", bytes(8 * len(self._due)))
@@ -84,6 +92,7 @@ class Authorizations:
         wall_ahead = self._clock.wall() - now
         if abs(wall_ahead - self._wall_ahead) > _JUMP_S:
             self.jumps += 1
+            self.jumped_at = now
             self.sign_again()
         self._wall_ahead = wall_ahead
         self._watch_at = now + _WATCH_S

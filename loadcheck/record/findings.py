@@ -94,8 +94,8 @@ def finding_head(finding: Finding, scenario: Scenario, population: Sequence[Iden
 
 def _identity(identity: Identity, scenario: Scenario) -> StoredIdentity:
     return {
-        "identity": identity.label,
-        "mix": scenario.identities[identity.mix].name,
+        "identity": scenario.identities[identity.mix].name,
+        "label": identity.label,
         "claims": dict(identity.claims),
     }
 

@@ -7,10 +7,10 @@ Percentiles = dict[str, float | None]
 
 
 class StoredIdentity(TypedDict):
-    """An identity: what people call it, the name of its claim mix, and its claims; never its token."""
+    """An identity: the name of its claim mix, what people call it (`keeper#17`), and its claims; never its token."""
 
     identity: str
-    mix: str
+    label: str
     claims: dict[str, Any]
 
 

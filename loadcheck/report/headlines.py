@@ -35,12 +35,12 @@ _WITHOUT: Final = {
 
 def headline(finding: FindingHead) -> str:
     """Return who asked what and what came of it: `keeper#3 asked for list and got rows of keeper#17`."""
-    victim, request = cut(finding["victim"]["identity"], _NAME), cut(finding["request"], _NAME)
+    victim, request = cut(finding["victim"]["label"], _NAME), cut(finding["request"], _NAME)
     return f"{victim} asked for {request} and {_came_of_it(finding)}"
 
 
 def _came_of_it(finding: FindingHead) -> str:
     symptom, source = Symptom(finding["symptom"]), finding["source"]
     if source is not None and symptom in _WITH_SOURCE:
-        return _WITH_SOURCE[symptom].format(source=cut(source["identity"], _NAME))
+        return _WITH_SOURCE[symptom].format(source=cut(source["label"], _NAME))
     return _WITHOUT[symptom]

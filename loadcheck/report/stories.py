@@ -89,7 +89,7 @@ def _why(reason: str, width: int) -> Iterator[tuple[str, str, str]]:
 
 def _who(identity: StoredIdentity) -> str:
     claims = orjson.dumps(identity["claims"], default=str).decode()
-    return f"{identity['identity']}  {claims}"
+    return f"{identity['label']}  {claims}"
 
 
 def _got(finding: StoredFinding) -> str:

@@ -1,6 +1,6 @@
 """What a run could not have seen: an answer that is the same for everybody cannot show whose it is."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -43,7 +43,7 @@ def _tells_apart(request: int, population: Population, expectations: Expectation
 
 
 def _answers(
-    request: int, expectation: Expectation, identities: Iterable[Identity], oracle: Oracle
+    request: int, expectation: Expectation, identities: Sequence[Identity], oracle: Oracle
 ) -> Iterator[object]:
     """Yield what tells answers apart, as far as it does not depend on what is drawn."""
     if expectation.needs_truth and not expectation.drawn:

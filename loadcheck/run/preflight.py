@@ -140,8 +140,14 @@ class Preflight:
         return Draw(0, request, self.population.ranges[mix][0], values)
 
     async def _ask(self, message: Message) -> Answer:
+        """Ask; once more where the target had closed the kept connection, as it may between two questions."""
         try:
-            return await self.transport.send(message)
+            try:
+                return await self.transport.send(message)
+            except LostAnswer as loss:
+                if loss.lost is not Lost.DISCONNECTED:
+                    raise
+                return await self.transport.send(message)
         except LostAnswer as loss:
             raise self._unusable(loss.lost) from None
 

@@ -26,6 +26,7 @@ from loadcheck.record.stored import StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.run.blindness import blindness
+from loadcheck.run.clockwatch import Clockwatch
 from loadcheck.run.figures import figures
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
@@ -102,80 +103,68 @@ class Run:
             prepared = await prepare(self._loaded, database, self._clock, self._observer)
             authorization = prepared.authorizations.authorization
             composer = Composer(self._scenario, prepared.population, target.url, authorization)
-            await self._preflight(prepared, composer, transport)
-            return await self._load(prepared, composer, transport, folder)
-
-    async def _preflight(self, prepared: Prepared, composer: Composer, transport: Transport) -> None:
-        preflight = Preflight(
-            scenario=self._scenario,
-            population=prepared.population,
-            expectations=prepared.expectations,
-            compose=composer.compose,
-            transport=transport,
-            clock=self._clock,
-        )
-        skew = await preflight.skew()
-        if skew:
-            self._observer.step(
-                f"the target's clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}: tokens follow it"
-            )
-            prepared.mint.offset = skew
-            prepared.authorizations.sign_again()
-        await preflight.check()
-        self._observer.step(f"{self._scenario.target.url} answers and takes the tokens")
-
-    async def _load(self, prepared: Prepared, composer: Composer, transport: Transport, folder: RunFolder) -> Ended:
-        tally, findings, generator = Tally(self._scenario, prepared.population), Findings(), Generator()
-        with History(folder.history, self._scenario, prepared.population) as history:
-            desk = _Desk(prepared, tally, findings, history, self._observer)
-            judging = Judging(self._scenario, prepared.population, prepared.expectations, prepared.oracle, desk.deliver)
-            feed = Feed(
-                Draws(self._scenario, prepared.population, self._options.seed),
-                prepared.oracle.prepare,
-                self._clock,
-            )
-            engine = Engine(
-                phases=self._scenario.load,
-                feed=feed,
+            preflight = Preflight(
+                scenario=self._scenario,
+                population=prepared.population,
+                expectations=prepared.expectations,
                 compose=composer.compose,
                 transport=transport,
                 clock=self._clock,
-                emit=partial(_dispatch, tally, judging),
-                seed=self._options.seed,
             )
-            self._interruption.soften(engine.stop)
-            began = self._clock.now()
-            self._observer.started(tally, Gauges(lambda: self._clock.now() - began, lambda: engine.in_flight))
-            try:
-                await _to_the_end(engine, judging)
-            finally:
-                self._observer.finished()
-        facts = RunFacts(
+            clockwatch = Clockwatch(prepared, preflight, self._observer, self._clock)
+            await clockwatch.align()
+            await preflight.check()
+            self._observer.step(f"{target.url} answers and takes the tokens")
+            tally, findings = Tally(self._scenario, prepared.population), Findings()
+            with History(folder.history, self._scenario, prepared.population) as history:
+                desk = _Desk(prepared, clockwatch, tally, findings, history, self._observer)
+                facts = await self._load(prepared, composer, transport, desk)
+            return self._end(prepared, composer, desk, facts, folder)
+
+    async def _load(self, prepared: Prepared, composer: Composer, transport: Transport, desk: "_Desk") -> RunFacts:
+        """Send what the scenario's phases ask for, until every exchange has its verdict."""
+        judging = Judging(self._scenario, prepared.population, prepared.expectations, prepared.oracle, desk.deliver)
+        draws = Draws(self._scenario, prepared.population, self._options.seed)
+        engine = Engine(
+            phases=self._scenario.load,
+            feed=Feed(draws, prepared.oracle.prepare, self._clock),
+            compose=composer.compose,
+            transport=transport,
+            clock=self._clock,
+            emit=partial(_dispatch, desk.tally, judging),
+            seed=self._options.seed,
+        )
+        generator, began = Generator(), self._clock.now()
+        self._interruption.soften(engine.stop)
+        self._observer.started(desk.tally, Gauges(lambda: self._clock.now() - began, lambda: engine.in_flight))
+        try:
+            await _to_the_end(engine, judging, desk.clockwatch)
+        finally:
+            self._observer.finished()
+        return RunFacts(
             seed=self._options.seed,
             started=self._started,
             duration=self._clock.now() - began,
-            generator=generator.figures(tally.missed_arrivals),
+            generator=generator.figures(desk.tally.missed_arrivals),
         )
-        return self._end(prepared, composer, tally, findings, facts, folder)
 
     def _end(
         self,
         prepared: Prepared,
         composer: Composer,
-        tally: Tally,
-        findings: Findings,
+        desk: "_Desk",
         facts: RunFacts,
         folder: RunFolder,
     ) -> Ended:
         """Give the verdict and write it down."""
         blind = blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
         outcome = decide(
-            figures(self._scenario, tally, findings, blind, facts.coverage, self._interruption.code),
+            figures(self._scenario, desk.tally, desk.findings, blind, facts.coverage, self._interruption.code),
             self._scenario.thresholds,
         )
         writer = FindingWriter(self._scenario, prepared.population, str(self._loaded.path), composer.compose)
-        stored = [writer.stored(finding) for finding in findings]
-        summary = build_summary(tally, list(findings), outcome, facts)
+        stored = [writer.stored(finding) for finding in desk.findings]
+        summary = build_summary(desk.tally, list(desk.findings), outcome, facts)
         folder.write_findings(stored)
         folder.write_summary(summary)
         return Ended(summary, stored, folder.path)
@@ -186,12 +175,14 @@ class _Desk:
     """Where every exchange ends with its verdict: counted, written down and, if it is a new finding, shown."""
 
     prepared: Prepared
+    clockwatch: Clockwatch
     tally: Tally
     findings: Findings
     history: History
     observer: Observer
 
     def deliver(self, exchange: Exchange, verdict: Verdict) -> None:
+        verdict = self.clockwatch.pardon(verdict)
         self.tally.add(exchange, verdict)
         self.history.add(exchange, verdict)
         if verdict.ruling is Ruling.VIOLATION:
@@ -217,11 +208,12 @@ def _dispatch(tally: Tally, judging: Judging, event: Event) -> None:
             tally.phase_ended(event)
 
 
-async def _to_the_end(engine: Engine, judging: Judging) -> None:
+async def _to_the_end(engine: Engine, judging: Judging, clockwatch: Clockwatch) -> None:
     """Run the engine, and wait until every dispute is settled."""
     with ungrouped():
         async with asyncio.TaskGroup() as tasks:
-            settling = tasks.create_task(judging.settle())
+            beside = tasks.create_task(judging.settle()), tasks.create_task(clockwatch.watch())
             await engine.run()
             await judging.settled()
-            settling.cancel()
+            for task in beside:
+                task.cancel()

@@ -43,11 +43,20 @@ def _schema(node: dict[str, Any]) -> dict[str, Any]:
     schema = {key: _keyword(key, value) for key, value in node.items() if key not in _DROPPED}
     if "oneOf" in schema and "required" not in schema["oneOf"][0]:
         schema["anyOf"] = schema.pop("oneOf")
+    if "anyOf" in schema:
+        schema["anyOf"] = _flat(schema["anyOf"])
     if "prefixItems" in node:
         schema["items"] = schema.pop("prefixItems")
     if "$ref" in schema and len(schema) > 1:
         schema["allOf"] = [{"$ref": schema.pop("$ref")}]
     return _or_variable(schema)
+
+
+def _flat(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the choices without choices in them, and without variables where any text will do."""
+    flat = [one for choice in choices for one in (choice["anyOf"] if [*choice] == ["anyOf"] else [choice])]
+    any_text = {"type": "string"} in flat
+    return [one for at, one in enumerate(flat) if one not in flat[:at] and not (any_text and one == _VARIABLE)]
 
 
 def _keyword(key: str, value: Any) -> Any:

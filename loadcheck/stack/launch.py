@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ _READY_S: Final = 30.0
 _RUN_S: Final = 60.0
 _POLL_S: Final = 0.02
 _PROBE_S: Final = 1.0
+_TAKEN: Final = re.compile("address (already )?in use", re.IGNORECASE)
 _TAIL_LINES: Final = 12
 _TAIL_BYTES: Final = 16_384
 
@@ -116,7 +118,7 @@ class Launcher:
 
     def _problem(self, process: Process, what: str) -> EnvironmentProblem:
         tail = self._tail(process.log)
-        kind = PortTaken if "address already in use" in tail.lower() else EnvironmentProblem
+        kind = PortTaken if _TAKEN.search(tail) else EnvironmentProblem
         title = _TITLES.get(process.name, process.name)
         return kind(
             f"{title} of the embedded stack {what}",

@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import asyncpg
+import postgast
+from postgast.pg_query_pb2 import Token
 
 from loadcheck.errors import UsageProblem
+
+_TERMINAL: Final = {(Token.FROM, Token.STDIN), (Token.TO, Token.STDOUT)}
 
 
 def read_files(names: Sequence[str], folder: Path) -> list[tuple[Path, str]]:
     """Read the files, each with its path.
 
     Raises:
-        UsageProblem: one or several cannot be read; it names them all.
+        UsageProblem: one or several cannot be read, and it names them all; or one copies from or to a terminal.
     """
     texts: list[tuple[Path, str]] = []
     problems = []
@@ -28,6 +33,8 @@ def read_files(names: Sequence[str], folder: Path) -> list[tuple[Path, str]]:
             f"stack.sql: cannot read {problems[0]}",
             "\n".join([*problems[1:], "The paths are relative to the scenario's folder."]),
         )
+    for path, text in texts:
+        _refuse_terminal(path, text)
     return texts
 
 
@@ -45,6 +52,26 @@ async def run_files(files: Sequence[tuple[Path, str]], dsn: str) -> None:
             raise _mistake(path, text, error) from None
         finally:
             connection.terminate()
+
+
+def _refuse_terminal(path: Path, text: str) -> None:
+    """PostgreSQL would wait for data that nobody sends."""
+    source = text.encode()
+    try:
+        tokens = postgast.scan(text).tokens
+    except postgast.PgQueryError:
+        return  # PostgreSQL tells what is wrong with it
+    statement, before = None, None
+    for token in tokens:
+        statement = statement or token.token
+        if statement == Token.COPY and (before, token.token) in _TERMINAL:
+            line, column = _line_column(source[: token.start].decode())
+            raise UsageProblem(
+                f"{path}:{line}:{column}: COPY reads from or writes to a terminal here, and there is none",
+                "Use INSERT, as `pg_dump --inserts` does.",
+            )
+        before = token.token
+        statement = None if before == Token.ASCII_59 else statement
 
 
 def _mistake(path: Path, text: str, error: asyncpg.PostgresError) -> UsageProblem:
@@ -65,8 +92,13 @@ def _place(text: str, error: asyncpg.PostgresError) -> str:
     """Return `:line:column`, both from 1; empty when PostgreSQL tells no position."""
     if not error.position:
         return ""
-    before = text[: int(error.position) - 1]
-    return f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+    line, column = _line_column(text[: int(error.position) - 1])
+    return f":{line}:{column}"
+
+
+def _line_column(before: str) -> tuple[int, int]:
+    """Return line and column, both from 1, of what comes after this text."""
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _meta_command(text: str, error: asyncpg.PostgresError) -> str:

@@ -1,10 +1,10 @@
 """What goes wrong outside loadcheck gets one message with the next step, the right exit code, and shows no secret."""
 
-import asyncio
 import re
+import socketserver
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from tests.cli.command import SCENARIOS, Ended, loadcheck, read_until, started
 
 PETS = SCENARIOS / "pets.yaml"
 SECRET = "a-secret-that-nobody-may-see-in-any-output-1234567890"
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Serve = Callable[[socketserver.StreamRequestHandler], None]
 
 
 class Target:
@@ -123,8 +123,8 @@ def test_sql_that_does_not_prepare_is_told_at_its_line_and_all_of_it_at_once(tar
     second = LIST.replace("FROM pets", "FROM petz").replace("list", "other")
     ended = target.run(scenario(tmp_path, first + second), "--out", tmp_path / "run")
     assert ended.code == 4
-    assert re.search(r"scenario\.yaml:8:\d+: .*keper", ended.err), ended.err
-    assert re.search(r"scenario\.yaml:12:\d+: .*petz", ended.err), ended.err
+    assert re.search(r"scenario\.yaml:9:\d+: .*keper", ended.err), ended.err
+    assert re.search(r"scenario\.yaml:13:\d+: .*petz", ended.err), ended.err
 
 
 def test_an_empty_table_is_inconclusive(target: Target, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_an_unset_variable_is_told_at_its_line(target: Target, tmp_path: Path) -
     unset = LIST.replace("/pets?", "/${LOADCHECK_TEST_UNSET}?")
     ended = target.run(scenario(tmp_path, unset), "--out", tmp_path / "run")
     assert ended.code == 4
-    assert re.search(r"scenario\.yaml:7:\d+: .*LOADCHECK_TEST_UNSET", ended.err), ended.err
+    assert re.search(r"scenario\.yaml:8:\d+: .*LOADCHECK_TEST_UNSET", ended.err), ended.err
 
 
 def test_no_scenario_at_all() -> None:
@@ -170,67 +170,47 @@ def test_no_scenario_at_all() -> None:
 
 @contextmanager
 def serving(serve: Serve) -> Iterator[str]:
-    """Run a server of our own on a free port, in a thread, and yield its URL."""
-    loop, up = asyncio.new_event_loop(), threading.Event()
-    urls: list[str] = []
+    """Run a server of our own on a free port, each connection in a thread, and yield its URL."""
 
-    async def run() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        urls.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        up.set()
-        await stop.wait()
-        server.close()
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            with suppress(ConnectionError):
+                serve(self)
 
-    stop = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    up.wait()
-    try:
-        yield urls[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        pending = asyncio.all_tasks(loop)
-        for task in pending:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        loop.close()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
-async def _html(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
-    await writer.drain()
-    writer.close()
+def _html(to: socketserver.StreamRequestHandler) -> None:
+    to.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
 
 
-async def _silence(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    await reader.read()
+def _silence(to: socketserver.StreamRequestHandler) -> None:
+    to.rfile.read()
 
 
-async def _flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def _flood(to: socketserver.StreamRequestHandler) -> None:
     """Send 5 GB, for as long as somebody reads them."""
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000000000\r\n\r\n")
-    try:
-        for _ in range(5_000):
-            writer.write(b"[" * 10**6)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    writer.close()
+    to.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000000000\r\n\r\n")
+    for _ in range(5_000):
+        to.wfile.write(b"[" * 10**6)
 
 
 @pytest.mark.parametrize(
     ("serve", "message"),
     [
         (_html, "answers request 'list' with text/html, not with JSON"),
-        (_silence, "no answer within 1 s"),
+        (_silence, "no answer within 3 s"),
         (_flood, "too large an answer"),
     ],
 )
 def test_a_server_that_is_no_postgrest(serve: Serve, message: str, target: Target, tmp_path: Path) -> None:
     with serving(serve) as url:
-        ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", "--set", "target.timeout=1s", url=url)
+        ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", "--set", "target.timeout=3s", url=url)
     assert ended.code == 5
     assert message in ended.err

@@ -89,13 +89,13 @@ def test_a_finding_names_victim_and_source_with_their_claims() -> None:
         "count": 12,
         "request": "list",
         "victim": {
-            "identity": "keeper#3",
-            "mix": "keeper",
+            "identity": "keeper",
+            "label": "keeper#3",
             "claims": {"role": "role_rw", "user_type": "tenant-3"},
         },
         "source": {
-            "identity": "keeper#17",
-            "mix": "keeper",
+            "identity": "keeper",
+            "label": "keeper#17",
             "claims": {"role": "role_rw", "user_type": "tenant-17"},
         },
         "first_s": 4.2,

@@ -24,7 +24,8 @@ async def refused(stack: dict[str, Any], folder: Path = FOLDER) -> LoadcheckErro
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _nothing_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    tmp_path_factory.getbasetemp()  # made before the folder for temporary files is another
     with tempfile.TemporaryDirectory() as base:
         Path(base).chmod(0o755)
         monkeypatch.setattr(tempfile, "tempdir", base)
@@ -52,10 +53,12 @@ async def test_a_mistake_in_sql_is_told_with_its_place(tmp_path: Path, sql: str,
     assert problem.advice
 
 
-async def test_copy_from_stdin_does_not_hang(tmp_path: Path) -> None:
-    (tmp_path / "copy.sql").write_text("CREATE TABLE a (i int); COPY a FROM stdin;")
+@pytest.mark.parametrize("copy", ["COPY a (i) FROM stdin;", "copy a to STDOUT", "COPY a FROM STDIN;\n1\n\\.\n"])
+async def test_copy_has_no_terminal_to_wait_for(tmp_path: Path, copy: str) -> None:
+    (tmp_path / "copy.sql").write_text(f"CREATE TABLE a (é int);\n  {copy}")
     problem = await refused({"sql": ["copy.sql"], "pooler": "none"}, tmp_path)
     assert isinstance(problem, UsageProblem)
+    assert "copy.sql:2:" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ async def test_copy_from_stdin_does_not_hang(tmp_path: Path) -> None:
     [
         ({"postgres": {"no_such_setting": 1}}, "PostgreSQL", "no_such_setting"),
         ({"pooler": {"no_such_setting": 1, "pool_mode": "bogus"}}, "PgBouncer", "bogus"),
-        ({"postgrest": {"db-pool": 2, "log-level": "bogus"}}, "PostgREST", "bogus"),
+        ({"postgrest": {"db-pool": 2, "log-level": "bogus"}}, "PostgREST", "Invalid logging level"),
     ],
 )
 async def test_a_program_that_does_not_come_up_is_named_with_the_end_of_its_log(

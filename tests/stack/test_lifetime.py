@@ -24,6 +24,10 @@ from tests.pets import FOLDER, pets
 from tests.stack.watching import alive, becomes, parent
 
 PROMISE_S = 5.0
+# Another Python, too, finds the programs of this virtual environment.
+HOLDER = f"""import sys, runpy
+sys.prefix = {sys.prefix!r}
+runpy.run_module("tests.stack.holder", run_name="__main__")"""
 STUBBORN = {"run": "{python} stack/stubborn.py {port} {folder}"}
 
 
@@ -47,7 +51,7 @@ class Held:
 @contextmanager
 def holding(stack: dict[str, Any] | None = None, python: Path = Path(sys.executable), **options: Any) -> Iterator[Held]:
     process = subprocess.Popen(
-        [python, "-m", "tests.stack.holder", json.dumps(stack or {})],
+        [python, "-c", HOLDER, json.dumps(stack or {})],
         cwd=FOLDER.parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from tests.scenario.files import MINIMAL, loaded, told
+
+TEXT = (
+    MINIMAL
+    + "load:\n  - {name: warm, concurrency: 1, duration: 1s}\n  - {name: steady, concurrency: 2, duration: 2s}\n"
+)
+
+
+def test_values_are_replaced_by_key_index_and_name(tmp_path: Path) -> None:
+    overrides = {
+        "load.steady.duration": "30s",
+        "load.0.concurrency": "7",
+        "target.url": "http://localhost:3000",
+        "target.jwt.secret": '"5"',
+        "description": "",
+        "identities.keeper.claims.role": "true",
+        "stack.postgrest.db-pool": "10",
+    }
+    scenario = loaded(tmp_path, TEXT, overrides).scenario
+    assert (scenario.load[0].concurrency, scenario.load[1].duration) == (7, 30)
+    assert scenario.target.url == "http://localhost:3000"
+    assert scenario.target.jwt.secret.get_secret_value() == "5"
+    assert scenario.description == ""
+    assert scenario.identities[0].claims["role"] is True
+    assert scenario.stack.postgrest == {"db-pool": 10}
+
+
+WRONG = [
+    ("load.steady.duration", "soon", "`duration` is not a duration", "write it like 250ms, 10s, 5m or 1h"),
+    ("load.stedy.x", "1", "`stedy` is neither the name nor the index of one of these 2", "did you mean `steady`?"),
+    ("load.5.x", "1", "`5` is neither the name nor the index of one of these 2", "known here: warm, steady"),
+    ("name.x", "1", "`x` leads nowhere: what comes before it is not a list or a mapping", ""),
+    ("tresholds", "1", "unknown key `tresholds`", "did you mean `thresholds`?"),
+    ("target.ulr", "1", "unknown key `ulr`", "did you mean `url`?"),
+    ("identities.keeper.count", "none", "`count` must be a whole number, not text", ""),
+    ("requests.list.expect.rows", "SELECT FROM WHERE", 'SQL: syntax error at or near "WHERE"', ""),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "problem", "hint"), WRONG)
+def test_a_wrong_one_is_told_as_such(tmp_path: Path, path: str, value: str, problem: str, hint: str) -> None:
+    assert told(tmp_path, TEXT, {path: value}) == [f"--set {path}: {problem}" + (hint and f"\n    {hint}")]
+
+
+def test_an_alias_elsewhere_keeps_its_value(tmp_path: Path) -> None:
+    text = TEXT.replace("{role: r,", "&c {role: r,").replace("requests:", "  - {name: b, claims: *c}\nrequests:")
+    first, second = loaded(tmp_path, text, {"identities.0.claims.role": "x"}).scenario.identities
+    assert (first.claims["role"], second.claims["role"]) == ("x", "r")
