@@ -39,9 +39,9 @@ async def _up(loaded: LoadedScenario) -> ExitCode:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set)
         try:
             async with embedded(loaded.scenario, loaded.folder) as stack:
+                interruption.soften(stop.set)
                 for line in await _lines(loaded, stack):
                     click.echo(line)
-                interruption.soften(stop.set)
                 await _stopped(stop, stack)
         except asyncio.CancelledError:
             if interruption.code is None:
@@ -76,7 +76,7 @@ async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
 
 
 def _run_line(loaded: LoadedScenario, stack: EmbeddedStack) -> str:
-    words = ["loadcheck", "run", str(loaded.path), "--url", stack.url, "--database", stack.database]
+    words = ["loadcheck", "run", str(loaded.path.absolute()), "--url", stack.url, "--database", stack.database]
     return shlex.join([*words, *_key_options(stack)])
 
 

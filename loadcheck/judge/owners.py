@@ -12,9 +12,15 @@ class Owners:
 
     Args:
         truths: Identities and their truths.
+
+    Attributes:
+        moving: Whether rows were seen to come or go during the run.
+        transferred: Whether a row was seen to change its owner during the run: then nobody can say whose it was.
     """
 
     def __init__(self, truths: Iterable[tuple[int, Truth]]) -> None:
+        self.moving = False
+        self.transferred = False
         self._of_row: dict[bytes, int] = {}
         self._of_whole: dict[bytes, int] = {}
         for identity, truth in truths:
@@ -31,12 +37,13 @@ class Owners:
         """Return an identity that should get exactly these rows, in any order."""
         return self._of_whole.get(_whole(rows))
 
-    def in_both(self, other: "Owners") -> "Owners":
-        """Return only what both indexes agree on: rows that had the same owner at both readings."""
-        agreed = Owners(())
-        agreed._of_row = dict(self._of_row.items() & other._of_row.items())  # noqa: SLF001 -- of the same class
-        agreed._of_whole = dict(self._of_whole.items() & other._of_whole.items())  # noqa: SLF001 -- the same
-        return agreed
+    def later(self, truths: Iterable[tuple[int, Truth]]) -> "Owners":
+        """Return the index as it is by truths read later, which remembers what has changed since the first."""
+        later = Owners(truths)
+        later.moving = self.moving or self._of_row.keys() != later._of_row.keys()
+        moved = any(later._of_row.get(row, owner) != owner for row, owner in self._of_row.items())
+        later.transferred = self.transferred or moved
+        return later
 
 
 NOBODY = Owners(())

@@ -15,32 +15,31 @@ _SHOWN: Final = 5
 _Row = TypeVar("_Row")
 
 
-def changed(dispute: Dispute, after: Reading) -> bool:
-    """Whether the truth itself changed between the two readings, so that owners must be read again too."""
-    return dispute.before is None or not dispute.before.agrees(after.truth)
-
-
 def settle(dispute: Dispute, after: Reading, owners: Owners) -> Verdict:
     """Judge a dispute with the truth as it is after the answer.
 
     Args:
         dispute: The answer, and the truth before it was sent.
         after: The truth read after it came.
-        owners: Whose rows are whose; where the truth changed, only what held at both readings.
+        owners: Whose rows are whose, read after it came, too.
     """
+    before = dispute.before
     if dispute.agrees_with(after.truth):
         return OK
-    if dispute.before is None:
+    if before is None:
         return unknown("the truth from before the request was no longer at hand")
-    if not changed(dispute, after):
+    if before.version == after.truth.version:
         return _classify(dispute, after, owners)
-    return _foreign_at_both(dispute, dispute.before, after, owners) or unknown(
-        "the data changed while the request was under way"
-    )
+    if owners.transferred:
+        return unknown("rows change their owners while the run goes on")
+    if before.agrees(after.truth) and not owners.moving:
+        return _classify(dispute, after, owners)
+    # The right answer may have changed and changed back: only a row that was never the identity's own is evidence.
+    return _never_own(dispute, before, after, owners) or unknown("the data changed while the request was under way")
 
 
-def _foreign_at_both(dispute: Dispute, before: Truth, after: Reading, owners: Owners) -> Verdict | None:
-    """Find rows that were somebody else's before and after, and never the identity's own."""
+def _never_own(dispute: Dispute, before: Truth, after: Reading, owners: Owners) -> Verdict | None:
+    """Find rows that are somebody else's and were the identity's own neither before nor after."""
     own = {*split(before.rows), *split(after.truth.rows)}
     extra = [digest for digest in dispute.digests if digest not in own]
     return _somebodys(dispute, after, extra, [], owners)
@@ -72,12 +71,13 @@ def _somebodys(
     dispute: Dispute, after: Reading, extra: list[bytes], missing: list[bytes], owners: Owners
 ) -> Verdict | None:
     """Name the identity whose rows they are."""
-    sources = Counter(owner for digest in extra if (owner := owners.of_row(digest)) is not None)
+    victim = dispute.exchange.draw.identity
+    sources = Counter(owner for digest in extra if (owner := owners.of_row(digest)) not in {None, victim})
     if not sources:
         return None
     evidence = _evidence(dispute, after, extra, missing)
     whole = owners.of_whole(dispute.digests)
-    if whole is not None:
+    if whole not in {None, victim}:
         reason = f"the whole answer, {len(dispute.rows)} rows, is another identity's"
         return violation(Symptom.SWAPPED, reason, source=whole, evidence=evidence)
     source, _ = sources.most_common(1)[0]

@@ -13,7 +13,7 @@ from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.identity.population import Population, bindings, variables
 from loadcheck.oracle.database import GONE, Database, sql_problem
 from loadcheck.oracle.expectation import Expectation, Expectations
-from loadcheck.oracle.query import Bindings, Query
+from loadcheck.oracle.query import Bindings, Query, Raw
 from loadcheck.oracle.truth import Reading, Truth, reading_of, truth_of
 from loadcheck.oracle.truths import Question, Truths
 from loadcheck.scenario.model import Scalar, Scenario
@@ -23,9 +23,6 @@ _BATCH: Final = 1_000
 _AS_IDENTITY_AT_ONCE: Final = 8
 _TRIES: Final = 3
 _RECONNECT_S: Final = 0.5
-
-_Raw = tuple[str, int | None]
-"""Rows as one JSON array, and the count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,6 @@ class Oracle:
         scenario: The scenario.
         population: Its identities.
         expectations: What it expects, compiled.
-        now: Seconds since the run's start.
 
     Attributes:
         requests_with_rows: Indexes of the requests for which at least one expected row was read.
@@ -57,13 +53,11 @@ class Oracle:
         scenario: Scenario,
         population: Population,
         expectations: Expectations,
-        now: Callable[[], float],
     ) -> None:
         self._database = database
         self._scenario = scenario
         self._population = population
         self._expectations = expectations
-        self._now = now
         self._truths = Truths(len(scenario.requests), len(population))
         self._as_identity_slots = asyncio.Semaphore(_AS_IDENTITY_AT_ONCE)
         postgrest = scenario.stack.postgrest
@@ -107,12 +101,12 @@ class Oracle:
             for question in questions
             if self._expectation(question).needs_truth and self.truth(question) is None
         ]
-        for question, (text, total) in zip(missing, await self._read(missing), strict=True):
-            self._keep(question, truth_of(text, total, self._now()))
+        for question, raw in zip(missing, await self._read(missing), strict=True):
+            self._keep(question, truth_of(*raw))
 
     async def read_again(self, questions: Sequence[Question]) -> list[Reading]:
         """Read truths anew, rows and all, and keep them from now on; in the order of the questions."""
-        readings = [reading_of(text, total, self._now()) for text, total in await self._read(questions)]
+        readings = [reading_of(*raw) for raw in await self._read(questions)]
         for question, reading in zip(questions, readings, strict=True):
             self._keep(question, reading.truth)
         return readings
@@ -147,18 +141,18 @@ class Oracle:
         keep = self._truths.keep_drawn if self._expectation(question).drawn else self._truths.keep_fixed
         keep(question, truth)
 
-    async def _read(self, questions: Sequence[Question]) -> list[_Raw]:
+    async def _read(self, questions: Sequence[Question]) -> list[Raw]:
         """Read in as few statements as there are expectations; in the order of the questions."""
         grouped: dict[tuple[int, int], list[int]] = defaultdict(list)
         for at, question in enumerate(questions):
             grouped[question.request, self._population[question.identity].mix].append(at)
-        raw: dict[int, _Raw] = {}
+        raw: dict[int, Raw] = {}
         for (request, mix), places in grouped.items():
             group = [questions[at] for at in places]
             raw.update(zip(places, await self._read_group(self._expectations.of(request, mix), group), strict=True))
         return [raw[at] for at in range(len(questions))]
 
-    async def _read_group(self, expectation: Expectation, group: Sequence[Question]) -> list[_Raw]:
+    async def _read_group(self, expectation: Expectation, group: Sequence[Question]) -> list[Raw]:
         query = expectation.query
         if query is None:
             return [self._literal(expectation, question) for question in group]
@@ -167,26 +161,26 @@ class Oracle:
             read = await _reconnecting(lambda: reader(query, group))
         except asyncpg.PostgresError as error:
             raise self._failed(group[0], error) from None
-        return [(text, expectation.count if total is None else total) for text, total in read]
+        return [(rows, expectation.count if total is None else total, version) for rows, total, version in read]
 
-    def _literal(self, expectation: Expectation, question: Question) -> _Raw:
+    def _literal(self, expectation: Expectation, question: Question) -> Raw:
         if expectation.literal is None:
-            return "[]", expectation.count
+            return "[]", expectation.count, ""
         rows = fill_value(expectation.literal, variables(self._population[question.identity], self._drawn(question)))
-        return (json.dumps(rows) if rows else "[]"), expectation.count
+        return json.dumps(rows), expectation.count, ""
 
-    async def _read_batch(self, query: Query, group: Sequence[Question]) -> list[_Raw]:
+    async def _read_batch(self, query: Query, group: Sequence[Question]) -> list[Raw]:
         """Read many at once, and each different set of bindings only once."""
         asked = [query.select(self._bindings(question)) for question in group]
         different = list(dict.fromkeys(asked))
-        known: dict[Bindings, _Raw] = {}
+        known: dict[Bindings, Raw] = {}
         for start in range(0, len(different), _BATCH):
             batch = different[start : start + _BATCH]
             async with self._database.reading() as connection:
                 known.update(zip(batch, await query.run(connection, batch), strict=True))
         return [known[one] for one in asked]
 
-    async def _read_as_identities(self, query: Query, group: Sequence[Question]) -> list[_Raw]:
+    async def _read_as_identities(self, query: Query, group: Sequence[Question]) -> list[Raw]:
         try:
             async with asyncio.TaskGroup() as tasks:
                 reading = [tasks.create_task(self._read_as_identity(query, question)) for question in group]
@@ -196,7 +190,7 @@ class Oracle:
             return [task.result() for task in reading]
         raise first
 
-    async def _read_as_identity(self, query: Query, question: Question) -> _Raw:
+    async def _read_as_identity(self, query: Query, question: Question) -> Raw:
         identity = self._population[question.identity]
         claims, role = json.dumps(dict(identity.claims)), str(identity.claims.get("role", "none"))
         async with (
@@ -222,7 +216,7 @@ class Oracle:
         )
 
 
-async def _reconnecting(read: Callable[[], Awaitable[list[_Raw]]]) -> list[_Raw]:
+async def _reconnecting(read: Callable[[], Awaitable[list[Raw]]]) -> list[Raw]:
     """Read; when the connection is lost, once more on a new one, a few times."""
     for _ in range(_TRIES - 1):
         try:

@@ -8,7 +8,11 @@ from loadcheck.scenario.binding import Bound
 Bindings = tuple[str | None, ...]
 """The values of a query's names, in their order, as text."""
 
+Raw = tuple[str, int | None, str]
+"""Rows as one JSON array, the count, and the version of the data."""
+
 _EACH = "_loadcheck"
+_VERSION = "txid_current_snapshot()::text"  # pg_current_snapshot() does not exist before PostgreSQL 13
 _ROWS = "(SELECT coalesce(json_agg(_row), '[]')::text FROM (\n{sql}\n) AS _row)"
 _COUNT = "(\n{sql}\n)::bigint"
 
@@ -36,20 +40,23 @@ class Query:
             if bound is not None
         )
         """The scenario's statements, each with its key in the scenario."""
-        self._sql = f"SELECT {_part(_ROWS, rows)}, {_part(_COUNT, count)} FROM {_bindings(self.names)}"  # noqa: S608 -- the scenario's own SQL; values are bound
+        self._sql = f"SELECT {_part(_ROWS, rows)}, {_part(_COUNT, count)}, {_VERSION} FROM {_bindings(self.names)}"  # noqa: S608 -- the scenario's own SQL; values are bound
 
     def select(self, values: Mapping[str, str | None]) -> Bindings:
         """Return the bindings that this query uses, out of all of an exchange's."""
         return tuple(values.get(name) for name in self.names)
 
-    async def run(self, connection: Connection, batch: Sequence[Bindings]) -> list[tuple[str, int | None]]:
-        """Return, for each set of bindings, the rows as one JSON array, and the count.
+    async def run(self, connection: Connection, batch: Sequence[Bindings]) -> list[Raw]:
+        """Return what PostgreSQL answers for each set of bindings.
 
         Raises:
             asyncpg.PostgresError: PostgreSQL refuses the statement or fails in it.
         """
         columns = [list(column) for column in zip(*batch, strict=True)] if self.names else [[""] * len(batch)]
-        return [(row[0] or "[]", row[1]) for row in await connection.fetch(self._sql, *columns)]
+        records = await connection.fetch(self._sql, *columns)
+        # One string for all of a statement's truths: there may be hundreds of thousands.
+        version = records[0][2] if records else ""
+        return [(rows or "[]", total, version) for rows, total, _ in records]
 
 
 def _part(shape: str, bound: Bound | None) -> str:

@@ -14,13 +14,14 @@ class Truth:
             its answer too, so most right answers are recognised by their bytes.
         rows: The digests of the rows, in order, one after another.
         total: The count that is expected of the whole result; None when none is.
-        read_at: When it was read, in seconds since the run's start: the version of the data.
+        version: The version of the data it was read at: PostgreSQL's snapshot. Two readings with the same one have
+            nothing committed between them. Empty for what the scenario itself says.
     """
 
     text: bytes
     rows: bytes
     total: int | None
-    read_at: float
+    version: str
 
     @property
     def row_count(self) -> int:
@@ -44,17 +45,12 @@ class Reading:
     rows: tuple[str, ...]
 
 
-NO_ROWS = Truth(text=digest("[]"), rows=b"", total=None, read_at=0.0)
-
-
-def truth_of(text: str, total: int | None, read_at: float) -> Truth:
+def truth_of(text: str, total: int | None, version: str) -> Truth:
     """Make the truth from rows as PostgreSQL wrote them, one JSON array."""
-    if text == "[]" and total is None:
-        return NO_ROWS
     rows = b"".join(map(row_digest, as_rows(parse(text))))
-    return Truth(text=digest(text), rows=rows, total=total, read_at=read_at)
+    return Truth(text=digest(text), rows=rows, total=total, version=version)
 
 
-def reading_of(text: str, total: int | None, read_at: float) -> Reading:
+def reading_of(text: str, total: int | None, version: str) -> Reading:
     """Make a reading from rows as PostgreSQL wrote them, one JSON array."""
-    return Reading(truth_of(text, total, read_at), tuple(map(show, as_rows(parse(text)))))
+    return Reading(truth_of(text, total, version), tuple(map(show, as_rows(parse(text)))))

@@ -1,26 +1,29 @@
 """Judging while the run goes on: every exchange gets its verdict, disputed ones after a second reading."""
 
 import asyncio
-from collections import OrderedDict
+import math
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from loadcheck.engine.events import Exchange
+from loadcheck.clock import Clock
+from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError
-from loadcheck.identity.population import Population, variables
+from loadcheck.identity.population import variables
 from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.owners import NOBODY, Owners
-from loadcheck.judge.settle import changed, settle
+from loadcheck.judge.settle import settle
 from loadcheck.judge.verdict import Verdict
-from loadcheck.oracle.expectation import Expectations
-from loadcheck.oracle.oracle import Oracle
-from loadcheck.oracle.truth import Reading
+from loadcheck.oracle.truth import Reading, Truth
+from loadcheck.run.preparation import Prepared
 from loadcheck.scenario.model import Scenario
 
 _SETTLED_AT_ONCE: Final = 256
 _OWNERS_KEPT: Final = 64
-# Reading everybody's truth again for one changed one is worth it up to here; beyond, the verdict is `unknown`.
-_REREAD_IDENTITIES: Final = 5_000
+_OWNERS_FRESH_S: Final = 5.0
+# For how many sets of drawn values of one request everybody's truth is read, to name the source; then no more.
+_NEIGHBOURHOODS: Final = 300
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -30,35 +33,41 @@ class Judging:
 
     Args:
         scenario: The scenario.
-        population: Its identities.
-        expectations: What it expects, compiled.
-        oracle: Knows the truths.
+        prepared: Its identities, what it expects of them, and the truths.
+        clock: The run's clock.
         deliver: Called with every exchange and its verdict.
     """
 
     def __init__(
         self,
         scenario: Scenario,
-        population: Population,
-        expectations: Expectations,
-        oracle: Oracle,
+        prepared: Prepared,
+        clock: Clock,
         deliver: Callable[[Exchange, Verdict], None],
     ) -> None:
         self._scenario = scenario
-        self._population = population
-        self._expectations = expectations
-        self._oracle = oracle
+        self._population = prepared.population
+        self._expectations = prepared.expectations
+        self._oracle = prepared.oracle
+        self._clock = clock
         self._deliver = deliver
+        self._before: dict[int, Truth | None] = {}
         self._disputes: asyncio.Queue[Dispute] = asyncio.Queue()
-        self._owners: OrderedDict[tuple[object, ...], Owners] = OrderedDict()
+        self._owners: OrderedDict[tuple[object, ...], _Known] = OrderedDict()
+        self._neighbourhoods: Counter[int] = Counter()
+
+    def sending(self, draw: Draw) -> None:
+        """Keep the truth as it is before a draw is sent: while it is under way, it may be read anew for another."""
+        self._before[draw.seq] = self._oracle.truth(draw)
 
     def take(self, exchange: Exchange) -> None:
         """Judge an exchange: deliver it now, or put it aside until its truth has been read again."""
         draw = exchange.draw
+        before = self._before.pop(draw.seq)
         identity = self._population[draw.identity]
         expectation = self._expectations.of(draw.request, identity.mix)
         variables = self._variables(exchange) if expectation.headers or expectation.json else _NOTHING
-        verdict = judge(exchange, expectation, identity.token, self._oracle.truth(draw), variables)
+        verdict = judge(exchange, expectation, identity.token, before, variables)
         if isinstance(verdict, Dispute):
             self._disputes.put_nowait(verdict)
         else:
@@ -86,6 +95,7 @@ class Judging:
 
     async def _settle_batch(self, batch: Sequence[Dispute]) -> None:
         try:
+            await self._remember_owners(batch)
             readings = await self._oracle.read_again([dispute.exchange.draw for dispute in batch])
             verdicts = [
                 settle(dispute, reading, await self._whose(dispute, reading))
@@ -96,27 +106,50 @@ class Judging:
         for dispute, verdict in zip(batch, verdicts, strict=True):
             self._deliver(dispute.exchange, verdict)
 
-    async def _whose(self, dispute: Dispute, reading: Reading) -> Owners:
-        if not dispute.expectation.expects_rows or dispute.agrees_with(reading.truth):
-            return NOBODY
-        owners = await self._neighbours(dispute)
-        if not changed(dispute, reading):
-            return owners
-        if dispute.before is None or len(self._population) > _REREAD_IDENTITIES:
-            return NOBODY
-        return owners.in_both(Owners(await self._oracle.neighbours_again(dispute.exchange.draw)))
+    async def _remember_owners(self, batch: Sequence[Dispute]) -> None:
+        """Keep who owned what by the truths that disputes are about, before those are read again."""
+        for dispute in batch:
+            key = _key(dispute)
+            if dispute.expectation.expects_rows and key not in self._owners and self._worth_reading(dispute):
+                owners = Owners(await self._oracle.neighbours(dispute.exchange.draw))
+                self._owners[key] = _Known(owners, stale_at=-math.inf)
+                if len(self._owners) > _OWNERS_KEPT:
+                    self._owners.popitem(last=False)
 
-    async def _neighbours(self, dispute: Dispute) -> Owners:
-        draw = dispute.exchange.draw
-        key = (draw.request, *(draw.values if dispute.expectation.drawn else ()))
-        owners = self._owners.get(key)
-        if owners is None:
-            owners = self._owners[key] = Owners(await self._oracle.neighbours(draw))
-            if len(self._owners) > _OWNERS_KEPT:
-                self._owners.popitem(last=False)
-        return owners
+    async def _whose(self, dispute: Dispute, reading: Reading) -> Owners:
+        """Return whose rows are whose by now; read again every few seconds, for as long as there are disputes."""
+        key = _key(dispute)
+        known = self._owners.get(key)
+        if known is None or dispute.agrees_with(reading.truth):
+            return NOBODY
+        if self._clock.now() >= known.stale_at:
+            owners = known.owners.later(await self._oracle.neighbours_again(dispute.exchange.draw))
+            known = self._owners[key] = _Known(owners, self._clock.now() + _OWNERS_FRESH_S)
+        return known.owners
+
+    def _worth_reading(self, dispute: Dispute) -> bool:
+        """Whether to read everybody's truth for a set of drawn values, which is done for so many sets only."""
+        if not dispute.expectation.drawn:
+            return True
+        request = dispute.exchange.draw.request
+        self._neighbourhoods[request] += 1
+        return self._neighbourhoods[request] <= _NEIGHBOURHOODS
 
     def _variables(self, exchange: Exchange) -> Mapping[str, Any]:
         draw = exchange.draw
         names = self._scenario.requests[draw.request].vars
         return variables(self._population[draw.identity], dict(zip(names, draw.values, strict=True)))
+
+
+def _key(dispute: Dispute) -> tuple[object, ...]:
+    """Tell apart what whole sets of truths, one for each identity, are about."""
+    draw = dispute.exchange.draw
+    return (draw.request, *(draw.values if dispute.expectation.drawn else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Owners, and until when they are taken as fresh."""
+
+    owners: Owners
+    stale_at: float

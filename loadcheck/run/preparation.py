@@ -47,7 +47,7 @@ async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, obse
     _refuse_nobody(loaded, population)
     authorizations = Authorizations(mint, population, clock)
     await authorizations.sign_all(_Steps(observer, clock, "tokens signed"))
-    oracle = Oracle(database, scenario, population, expectations, clock.now)
+    oracle = Oracle(database, scenario, population, expectations)
     await oracle.read_fixed(_Steps(observer, clock, "expected answers read"))
     return Prepared(population, expectations, oracle, mint, authorizations)
 

@@ -10,9 +10,9 @@ from loadcheck.clock import Clock
 from loadcheck.engine.aiohttp_transport import AiohttpTransport
 from loadcheck.engine.draws import Draws
 from loadcheck.engine.engine import Engine
-from loadcheck.engine.events import Event, Exchange, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.events import Draw, Event, Exchange, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
-from loadcheck.engine.messages import Composer
+from loadcheck.engine.messages import Composer, Message
 from loadcheck.engine.transport import Transport
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import decide
@@ -123,12 +123,12 @@ class Run:
 
     async def _load(self, prepared: Prepared, composer: Composer, transport: Transport, desk: "_Desk") -> RunFacts:
         """Send what the scenario's phases ask for, until every exchange has its verdict."""
-        judging = Judging(self._scenario, prepared.population, prepared.expectations, prepared.oracle, desk.deliver)
+        judging = Judging(self._scenario, prepared, self._clock, desk.deliver)
         draws = Draws(self._scenario, prepared.population, self._options.seed)
         engine = Engine(
             phases=self._scenario.load,
             feed=Feed(draws, prepared.oracle.prepare, self._clock),
-            compose=composer.compose,
+            compose=partial(_compose, composer, judging),
             transport=transport,
             clock=self._clock,
             emit=partial(_dispatch, desk.tally, judging),
@@ -194,6 +194,11 @@ class _Desk:
         population = self.prepared.population
         source = None if verdict.source is None else population[verdict.source].mix
         return population[exchange.draw.identity].mix, source
+
+
+def _compose(composer: Composer, judging: Judging, draw: Draw) -> Message:
+    judging.sending(draw)
+    return composer.compose(draw)
 
 
 def _dispatch(tally: Tally, judging: Judging, event: Event) -> None:

@@ -74,9 +74,7 @@ class _Checks:
         """Check the phases."""
         self._duplicates(self.parts.load, "phase")
         if self.parts.whole and not any(part.model.measure for part in self.parts.load):
-            self._add(
-                ("load",), "no phase is measured, so the run would show nothing", "leave one `measure: false` out"
-            )
+            self._add(("load",), "no phase is measured, so a run would show nothing", "leave one `measure: false` out")
 
     def faults(self) -> None:
         """Say that faults cannot be made yet."""
@@ -163,7 +161,8 @@ class _Checks:
 
     def _idle(self) -> None:
         """Find identities that have nothing to send."""
-        if not self.parts.whole or any(not part.model.as_ for part in self.parts.requests):
+        senders = [part.model.as_ for part in self.parts.requests]
+        if not self.parts.whole or not all(names and {*self.parts.names}.issuperset(names) for names in senders):
             return
         busy = {name for part in self.parts.requests if part.model.weight for name in part.model.as_}
         for part in self.parts.identities:

@@ -37,7 +37,7 @@ _LIMITS: Final = {
     "less_than_equal": "{le:g} or less",
     "string_too_long": "at most {max_length} characters long",
     "string_too_short": "longer: it is empty",
-    "too_short": "longer: it has no value",
+    "too_short": "longer: it is empty",
     "too_long": "shorter: it has more than {max_length} values",
 }
 

@@ -33,7 +33,7 @@ def _text_as_number(value: object) -> object:
 Scalar = bool | int | float | str
 Text = Annotated[str, BeforeValidator(_number_as_text)]
 """Text that people may well write as a whole number, such as an error code."""
-Name = Annotated[Text, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f#]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f#]+$"), BeforeValidator(_number_as_text)]
 
 
 class _Model(BaseModel):

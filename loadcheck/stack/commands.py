@@ -4,32 +4,17 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from loadcheck.errors import UsageProblem
-from loadcheck.scenario.model import Program, Stack
+from loadcheck.scenario.model import Program
 from loadcheck.stack.account import private_folder
 from loadcheck.stack.launch import Launcher, port_answers
 from loadcheck.stack.ports import on_free_ports
 from loadcheck.stack.processes import Order
 
-_POOLER: Final = {"port", "database", "upstream", "folder", "python"}
-_GATEWAY: Final = {"port", "database", "pooled_database", "url", "folder", "python"}
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
-
-
-def check_commands(stack: Stack) -> None:
-    """Refuse what cannot be started, before anything is.
-
-    Raises:
-        UsageProblem: a placeholder is unknown, or quotes do not match.
-    """
-    if isinstance(stack.pooler, Program):
-        _check(stack.pooler.run, "stack.pooler.run", _POOLER)
-    if stack.gateway:
-        _check(stack.gateway.run, "stack.gateway.run", _GATEWAY)
 
 
 async def run_command(name: str, command: Program, values: Mapping[str, str], folder: Path, launcher: Launcher) -> int:
@@ -39,7 +24,7 @@ async def run_command(name: str, command: Program, values: Mapping[str, str], fo
         name: pooler or gateway.
         command: The scenario's command line.
         values: What its placeholders stand for, save for port, folder and python.
-        folder: The scenario's folder, which becomes its working directory.
+        folder: The scenario's folder, absolute; it becomes the working directory.
         launcher: What starts it.
 
     Raises:
@@ -54,20 +39,6 @@ async def run_command(name: str, command: Program, values: Mapping[str, str], fo
         return ports[0]
 
     return await on_free_ports(1, start)
-
-
-def _check(command: str, where: str, known: Collection[str]) -> None:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise UsageProblem(f"{where}: {error}", "It is split like a shell's line, but no shell runs it.") from None
-    if not words:
-        raise UsageProblem(f"{where} names no program")
-    if unknown := sorted(set(_PLACEHOLDER.findall(command)) - set(known)):
-        raise UsageProblem(
-            f"{where}: unknown placeholder {{{unknown[0]}}}",
-            "Known here: " + " ".join(f"{{{name}}}" for name in sorted(known)),
-        )
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:

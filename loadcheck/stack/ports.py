@@ -13,7 +13,7 @@ LOOPBACK: Final = "127.0.0.1"
 _LOWEST: Final = 20000
 _HIGHEST: Final = 32000  # above it, kernels take ports for outgoing connections, which a load test has many of
 _TRIES: Final = 2000
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 3
 
 _T = TypeVar("_T")
 

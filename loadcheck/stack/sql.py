@@ -23,11 +23,11 @@ def read_files(names: Sequence[str], folder: Path) -> list[tuple[Path, str]]:
     problems = []
     for name in names:
         try:
-            texts.append((folder / name, (folder / name).read_text(encoding="utf-8-sig")))
+            texts.append((folder / name, _text(folder / name)))
         except OSError as error:
             problems.append(f"{folder / name}: {error.strerror}")
         except UnicodeDecodeError as error:
-            problems.append(f"{folder / name}: not UTF-8 at byte {error.start}")
+            problems.append(f"{folder / name}: not text in UTF-8 at byte {error.start}")
     if problems:
         raise UsageProblem(
             f"stack.sql: cannot read {problems[0]}",
@@ -52,6 +52,13 @@ async def run_files(files: Sequence[tuple[Path, str]], dsn: str) -> None:
             raise _mistake(path, text, error) from None
         finally:
             connection.terminate()
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    if (nul := data.find(b"\0")) >= 0:
+        raise UnicodeDecodeError("utf-8", data, nul, nul + 1, "PostgreSQL has no NUL in text")
+    return data.decode("utf-8-sig")
 
 
 def _refuse_terminal(path: Path, text: str) -> None:

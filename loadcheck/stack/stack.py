@@ -14,7 +14,7 @@ from loadcheck.identity.tokens import Mint
 from loadcheck.scenario.model import Jwt, PgBouncer, Scenario
 from loadcheck.scenario.model import Program as Command
 from loadcheck.stack.account import unprivileged
-from loadcheck.stack.commands import check_commands, run_command
+from loadcheck.stack.commands import run_command
 from loadcheck.stack.keys import with_key
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.pgbouncer import Bouncer
@@ -91,14 +91,13 @@ async def embedded(scenario: Scenario, folder: Path) -> AsyncIterator[EmbeddedSt
     """Keep the scenario's stack for as long as the context lasts; nothing of it is left afterwards.
 
     Args:
-        scenario: Its `stack` and `target.jwt` are used.
+        scenario: Its `stack` and `target.jwt` are used; it has been checked, as `load` does.
         folder: The scenario's folder, which files and programs are relative to.
 
     Raises:
-        UsageProblem: the scenario's SQL, roles, key, settings or command lines cannot be.
+        UsageProblem: the scenario's SQL, roles, key or settings cannot be.
         EnvironmentProblem: a program is missing, or does not come up.
     """
-    check_commands(scenario.stack)
     sql = read_files(scenario.stack.sql, folder)
     programs = Finder().find_all(_needed(scenario))
     account = unprivileged()
@@ -121,7 +120,7 @@ class _Construction:
         launcher: Launcher,
     ) -> None:
         self._stack = scenario.stack
-        self._folder = folder
+        self._folder = folder.absolute()
         self._programs = programs
         self._processes = wire
         self._launcher = launcher

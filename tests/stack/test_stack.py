@@ -1,7 +1,6 @@
 """The stack that a scenario gets by default: real programs, in a row, with the least privileges that do."""
 
 import asyncio
-import os
 import stat
 import subprocess
 from pathlib import Path
@@ -113,10 +112,10 @@ def test_it_listens_on_loopback_only(pets_stack: EmbeddedStack, address: str) ->
     if not all(table.exists() for table in tables):
         pytest.skip("this system does not tell who listens")
     sockets = {
-        os.readlink(fd).removeprefix("socket:[").rstrip("]")
+        str(fd.readlink()).removeprefix("socket:[").rstrip("]")
         for pid in pets_stack.pids.values()
         for fd in Path(f"/proc/{pid}/fd").iterdir()
-        if os.readlink(fd).startswith("socket:")
+        if str(fd.readlink()).startswith("socket:")
     }
     family = "tcp6" if address == "::" else "tcp"
     rows = [line.split() for line in Path(f"/proc/self/net/{family}").read_text().splitlines()[1:]]

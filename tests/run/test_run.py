@@ -1,0 +1,136 @@
+"""A run inside this process, where its clock, its target and its observer can be anything."""
+
+import asyncio
+import itertools
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+from pydantic import SecretStr
+
+from loadcheck.clock import SystemClock
+from loadcheck.judge.findings import Finding
+from loadcheck.record.tally import Tally
+from loadcheck.run.interruption import Interruption
+from loadcheck.run.observer import Gauges
+from loadcheck.run.run import Ended, Run, RunOptions
+from loadcheck.scenario.load import load
+from loadcheck.scenario.model import Target
+from loadcheck.stack.stack import EmbeddedStack
+from tests.cli.command import history
+
+SCENARIO = """
+name: in process
+identities:
+  - {name: keeper, count: 8, claims: {role: role_readwrite, user_type: "tenant-{n}"}}
+requests:
+  - name: list
+    get: /pets?select=id,name,keeper&order=id
+    expect: {rows: "SELECT id, name, keeper FROM pets WHERE keeper = :user_type ORDER BY id"}
+"""
+
+
+MOVE = "UPDATE moving SET keeper = 'tenant-' || 1 + ($1 + id) % 8 WHERE id % 5 = $1 % 5"
+
+
+@dataclass
+class Told:
+    """Remembers what it was told."""
+
+    steps: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def step(self, text: str) -> None:
+        self.steps.append(text)
+
+    def started(self, tally: Tally, gauges: Gauges) -> None:
+        self.tally, self.gauges = tally, gauges
+
+    def finding(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+    def finished(self) -> None:
+        pass
+
+
+class JumpingClock(SystemClock):
+    """Its wall clock is put back by an hour after a while."""
+
+    def __init__(self, after: float) -> None:
+        self._jump = self.now() + after
+
+    def wall(self) -> float:
+        return super().wall() + (-3600 if self.now() >= self._jump else 0)
+
+
+async def run(
+    stack: EmbeddedStack, folder: Path, load_phases: str, clock: SystemClock | None = None, scenario: str = SCENARIO
+) -> tuple[Ended, Told]:
+    path = folder / "scenario.yaml"
+    path.write_text(f"{scenario}\nload: [{load_phases}]")
+    told = Told()
+    target = Target(url=stack.url, database=SecretStr(stack.database), jwt=stack.jwt)
+    options = RunOptions(seed=1, out=folder / "run")
+    work = Run(load(path).aimed_at(target), options, told, Interruption(), clock or SystemClock())
+    return await work.run(), told
+
+
+async def test_a_clock_that_jumps_blames_nobody_and_the_run_goes_on(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
+    ended, told = await run(pets_stack, tmp_path, "{name: jump, rate: 50/s, duration: 5s}", JumpingClock(2.0))
+    assert ended.summary["exchanges"]["violation"] == 0
+    assert "this machine's clock jumped: tokens are signed again" in told.steps
+    lines = history(tmp_path / "run")
+    refused = [line for line in lines if line.get("status") == 401]
+    assert {line["verdict"] for line in refused} <= {"unknown"}
+    assert {line["verdict"] for line in lines[-50:]} == {"ok"}
+
+
+async def test_a_target_whose_clock_is_another_gets_tokens_of_its_time(
+    pets_stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    ended, told = await run(pets_stack, tmp_path, "{name: skew, concurrency: 2, requests: 40}", JumpingClock(-1.0))
+    assert ended.summary["exit_code"] == 0
+    assert any(re.search(r"clock is 3(599|600|601) s ahead: tokens follow it", step) for step in told.steps)
+
+
+async def test_data_that_change_during_the_run_are_no_violation(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
+    """Somebody else writes all the time: what is read before and after brackets every answer."""
+    owner = await asyncpg.connect(pets_stack.database)
+    await owner.execute("""
+        CREATE TABLE moving (id int, keeper text); GRANT SELECT ON moving TO role_readwrite;
+        INSERT INTO moving SELECT n, 'tenant-' || 1 + n % 8 FROM generate_series(1, 80) AS n;
+        ALTER TABLE moving ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON moving TO role_readwrite
+            USING (keeper = current_setting('request.jwt.claims', true)::json->>'user_type');""")
+    await pets_stack.reload_schema()
+    moving = SCENARIO.replace("pets", "moving").replace("id,name,keeper", "id,keeper").replace("id, name,", "id,")
+    try:
+
+        async def write() -> None:
+            for n in itertools.count():
+                await owner.execute(
+                    "UPDATE moving SET keeper = 'tenant-' || 1 + ($1 + id) % 8 WHERE id % 5 = $1 % 5", n
+                )
+                await asyncio.sleep(0.01)
+
+        writer = asyncio.create_task(write())
+        ended, _ = await run(pets_stack, tmp_path, "{name: moving, concurrency: 8, duration: 4s}", scenario=moving)
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+    finally:
+        await owner.close()
+    counts = ended.summary["exchanges"]
+    assert counts["violation"] == 0, ended.findings
+    assert counts["ok"] > 100
+
+
+async def test_every_exchange_is_in_the_history_once_with_its_verdict(
+    pets_stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    ended, told = await run(pets_stack, tmp_path, "{name: few, concurrency: 4, requests: 200}")
+    lines = history(tmp_path / "run")
+    assert [line["seq"] for line in lines] == list(range(200))
+    counts = ended.summary["exchanges"]
+    assert counts == {"sent": 200, "ok": 200, "violation": 0, "unknown": 0}
+    assert told.tally.measured.counts.ok == 200
+    assert told.gauges.in_flight() == 0
