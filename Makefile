@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format schema lock clean
+.PHONY: bench demo pictures test lint format schema lock clean
 
 demo: $(READY)
 	$(BIN)/loadcheck demo
@@ -20,6 +20,15 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(READY)  ## start-up time and peak memory with 100,000 identities
+	$(BIN)/python bench/identities.py
+
+pictures: $(READY)  ## remake the pictures of the README
+	rm -rf .pictures
+	$(BIN)/loadcheck run scenarios/leaks/A1/leak.yaml --seed 1 --out .pictures/A1 || test $$? = 1
+	$(BIN)/loadcheck report .pictures/A1 --svg reports/examples/leak.svg
+	rm -rf .pictures
 
 schema: $(READY)  ## remake the JSON Schema that editors use for scenarios
 	$(BIN)/loadcheck schema > scenarios/loadcheck.schema.json
