@@ -14,6 +14,7 @@ from loadcheck import __version__
 from loadcheck.engine.events import Draw
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.population import Identity
+from loadcheck.oracle.stamp import NONCE_HEADER
 from loadcheck.scenario.model import Request, Scenario
 from loadcheck.scenario.placeholders import Template, fill_value, value_names
 
@@ -58,6 +59,7 @@ class Composer:
         population: What the draws' identities point into.
         base_url: Where the target is; its path goes before each request's.
         authorization: Returns the Authorization header of the identity with that index, None when it sends none.
+        nonce: Returns what tells the draw's exchange from every other; the stamp gives it back.
 
     Raises:
         UsageProblem: base_url or a header of the target's cannot be used.
@@ -69,9 +71,11 @@ class Composer:
         population: Sequence[Identity],
         base_url: str,
         authorization: Callable[[int], str | None],
+        nonce: Callable[[Draw], str],
     ) -> None:
         self._population = population
         self._authorization = authorization
+        self._nonce = nonce
         base = _base(base_url)
         given = {name: secret.get_secret_value() for name, secret in scenario.target.headers.items()}
         room = _KEPT // len(scenario.requests)
@@ -85,10 +89,10 @@ class Composer:
         """
         shape = self._shapes[draw.request]
         identity = self._population[draw.identity]
-        headers = shape.headers.of(identity, draw)
+        headers = {**shape.headers.of(identity, draw), NONCE_HEADER: self._nonce(draw)}
         authorization = self._authorization(draw.identity)
         if authorization is not None:
-            headers = {**headers, "Authorization": authorization}
+            headers["Authorization"] = authorization
         return Message(shape.method, shape.url.of(identity, draw), headers, shape.body.of(identity, draw))
 
 

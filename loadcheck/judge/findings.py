@@ -51,7 +51,7 @@ class Findings:
         draw = exchange.draw
         if verdict.symptom is None:
             raise ValueError("only a violation has a symptom")
-        kind = (verdict.symptom, draw.request, verdict.code, *mixes)
+        kind = (verdict.symptom, verdict.cause, draw.request, verdict.code, *mixes)
         known = self._known.get(kind)
         finding = known or Finding(
             id=f"F{len(self._known) + 1}",
@@ -61,6 +61,7 @@ class Findings:
             source=verdict.source,
             first=exchange,
             verdict=verdict,
+            cause=verdict.cause,
         )
         self._known[kind] = finding
         finding.count += 1

@@ -75,6 +75,7 @@ class Verdict:
         reason: One sentence for the user; empty when ok.
         source: Index of the identity whose rows were received; None when nobody's or unknown.
         evidence: What shows it.
+        cause: Why, as far as the answer and its stamp tell.
         code: PostgREST's or PostgreSQL's error code in the answer, if it carries one.
     """
 
@@ -83,6 +84,7 @@ class Verdict:
     reason: str = ""
     source: int | None = None
     evidence: Evidence = Evidence()
+    cause: Cause = Cause.UNDETERMINED
     code: str = ""
 
 

@@ -9,6 +9,7 @@ from loadcheck.engine.messages import Message
 from loadcheck.identity.population import Identity
 from loadcheck.judge.findings import Finding
 from loadcheck.judge.verdict import Evidence
+from loadcheck.oracle.stamp import NONCE_HEADER
 from loadcheck.record.stored import (
     FindingHead,
     StoredEvidence,
@@ -18,7 +19,7 @@ from loadcheck.record.stored import (
 )
 from loadcheck.scenario.model import Scenario, TokenKind
 
-_LEFT_OUT: Final = {"authorization", "user-agent"}
+_LEFT_OUT: Final = {"authorization", "user-agent", NONCE_HEADER.lower()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,11 @@ from loadcheck.identity.population import variables
 from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
+from loadcheck.judge.stamp import in_context, stamp_of
 from loadcheck.judge.verdict import Verdict
 from loadcheck.oracle.truth import Reading, Truth
+from loadcheck.record.coverage import Coverage
+from loadcheck.run.context import Context
 from loadcheck.run.preparation import Prepared
 from loadcheck.scenario.model import Scenario
 
@@ -34,14 +37,19 @@ class Judging:
     Args:
         scenario: The scenario.
         prepared: Its identities, what it expects of them, and the truths.
+        context: What the stamp of each exchange must show.
         clock: The run's clock.
         deliver: Called with every exchange and its verdict.
+
+    Attributes:
+        coverage: What the stamps show of backends and handoffs.
     """
 
     def __init__(
         self,
         scenario: Scenario,
         prepared: Prepared,
+        context: Context,
         clock: Clock,
         deliver: Callable[[Exchange, Verdict], None],
     ) -> None:
@@ -49,7 +57,9 @@ class Judging:
         self._population = prepared.population
         self._expectations = prepared.expectations
         self._oracle = prepared.oracle
+        self._context = context
         self._clock = clock
+        self.coverage = Coverage()
         self._deliver = deliver
         self._before: dict[int, Truth | None] = {}
         self._disputes: asyncio.Queue[Dispute] = asyncio.Queue()
@@ -71,7 +81,7 @@ class Judging:
         if isinstance(verdict, Dispute):
             self._disputes.put_nowait(verdict)
         else:
-            self._deliver(exchange, verdict)
+            self._give(exchange, verdict)
 
     async def settle(self) -> None:
         """Settle disputes for as long as it runs."""
@@ -87,12 +97,6 @@ class Judging:
         """Wait until no dispute is left."""
         await self._disputes.join()
 
-    def abandon(self) -> None:
-        """Deliver what is still disputed as unknown: the run is left at once."""
-        while not self._disputes.empty():
-            self._deliver(self._disputes.get_nowait().exchange, unknown("the run ended before it could be judged"))
-            self._disputes.task_done()
-
     async def _settle_batch(self, batch: Sequence[Dispute]) -> None:
         try:
             await self._remember_owners(batch)
@@ -104,7 +108,16 @@ class Judging:
         except LoadcheckError as problem:
             verdicts = [unknown(f"the truth could not be read again: {problem.message}")] * len(batch)
         for dispute, verdict in zip(batch, verdicts, strict=True):
-            self._deliver(dispute.exchange, verdict)
+            self._give(dispute.exchange, verdict)
+
+    def _give(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Deliver the verdict as it is with the answer's stamp, and count what the stamp covers."""
+        stamp = None if exchange.answer is None else stamp_of(exchange.answer)
+        if stamp is not None:
+            draw = exchange.draw
+            self.coverage.add(draw, self._population[draw.identity].mix, stamp)
+            verdict = in_context(verdict, stamp, self._context.asked(draw))
+        self._deliver(exchange, verdict)
 
     async def _remember_owners(self, batch: Sequence[Dispute]) -> None:
         """Keep who owned what by the truths that disputes are about, before those are read again."""

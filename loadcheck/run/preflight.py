@@ -17,6 +17,7 @@ from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
 from loadcheck.identity.population import Population
 from loadcheck.judge.errors import code_of
+from loadcheck.judge.stamp import stamp_of
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.rows import parse
 from loadcheck.scenario.model import Choice, IntRange, Scalar, Scenario, TokenKind, Variable
@@ -30,12 +31,13 @@ _MIXES_TRIED: Final = 5
 _SKEW_S: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Preflight:
     """Asks a few questions of the target, one after another.
 
     Attributes:
         compose: Makes the message of a draw.
+        stamped: Whether an answer carried the stamp.
     """
 
     scenario: Scenario
@@ -44,6 +46,7 @@ class Preflight:
     compose: Callable[[Draw], Message]
     transport: Transport
     clock: Clock
+    stamped: bool = False
 
     async def skew(self) -> float:
         """Return by how many seconds the target's clock is ahead of ours; 0.0 where it is close or not told.
@@ -69,6 +72,7 @@ class Preflight:
         """
         probes = list(self._probes())
         answers = [await self._ask(self.compose(probe)) for probe in probes]
+        self.stamped = any(stamp_of(answer) for answer in answers)
         await self._refuse_wrong_key(probes, answers)
         self._refuse_no_json(probes, answers)
         missing = [self._not_served(probe, answer) for probe, answer in zip(probes, answers, strict=True)]

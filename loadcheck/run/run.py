@@ -1,10 +1,12 @@
 """A run: the whole flow put together, from a loaded scenario to an outcome and its run folder."""
 
 import asyncio
+import secrets
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from loadcheck.clock import Clock
 from loadcheck.engine.aiohttp_transport import AiohttpTransport
@@ -18,6 +20,8 @@ from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import decide
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.oracle.database import Database
+from loadcheck.oracle.stamp import claims_digests
+from loadcheck.record.coverage import Coverage
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.generator import Generator
@@ -27,6 +31,7 @@ from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.run.blindness import blindness
 from loadcheck.run.clockwatch import Clockwatch
+from loadcheck.run.context import Context
 from loadcheck.run.figures import figures
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
@@ -102,7 +107,8 @@ class Run:
             stack.push_async_callback(transport.close)
             prepared = await prepare(self._loaded, database, self._clock, self._observer)
             authorization = prepared.authorizations.authorization
-            composer = Composer(self._scenario, prepared.population, target.url, authorization)
+            context = Context(prepared.population, secrets.token_hex(4))
+            composer = Composer(self._scenario, prepared.population, target.url, authorization, context.nonce)
             preflight = Preflight(
                 scenario=self._scenario,
                 population=prepared.population,
@@ -115,15 +121,19 @@ class Run:
             await clockwatch.align()
             await preflight.check()
             self._observer.step(f"{target.url} answers and takes the tokens")
+            if preflight.stamped:
+                context.digests = await claims_digests(database, prepared.population)
             tally, findings = Tally(self._scenario, prepared.population), Findings()
             with History(folder.history, self._scenario, prepared.population) as history:
                 desk = _Desk(prepared, clockwatch, tally, findings, history, self._observer)
-                facts = await self._load(prepared, composer, transport, desk)
+                facts = await self._load(prepared, composer, transport, desk, context)
             return self._end(prepared, composer, desk, facts, folder)
 
-    async def _load(self, prepared: Prepared, composer: Composer, transport: Transport, desk: "_Desk") -> RunFacts:
+    async def _load(
+        self, prepared: Prepared, composer: Composer, transport: Transport, desk: "_Desk", context: Context
+    ) -> RunFacts:
         """Send what the scenario's phases ask for, until every exchange has its verdict."""
-        judging = Judging(self._scenario, prepared, self._clock, desk.deliver)
+        judging = Judging(self._scenario, prepared, context, self._clock, desk.deliver)
         draws = Draws(self._scenario, prepared.population, self._options.seed)
         engine = Engine(
             phases=self._scenario.load,
@@ -145,6 +155,7 @@ class Run:
             seed=self._options.seed,
             started=self._started,
             duration=self._clock.now() - began,
+            **_covered(judging.coverage, desk.tally),
             generator=generator.figures(desk.tally.missed_arrivals),
         )
 
@@ -158,6 +169,8 @@ class Run:
     ) -> Ended:
         """Give the verdict and write it down."""
         blind = blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
+        if facts.coverage.get("handoffs") == 0:
+            blind = (*blind, "no backend was handed from one identity to another: run longer, with more concurrency")
         outcome = decide(
             figures(self._scenario, desk.tally, desk.findings, blind, facts.coverage, self._interruption.code),
             self._scenario.thresholds,
@@ -194,6 +207,15 @@ class _Desk:
         population = self.prepared.population
         source = None if verdict.source is None else population[verdict.source].mix
         return population[exchange.draw.identity].mix, source
+
+
+def _covered(coverage: Coverage, tally: Tally) -> dict[str, Any]:
+    """Return what the stamps showed; nothing where there were none."""
+    if not coverage.stamped:
+        return {}
+    coverage.close()
+    counted = {name: getattr(coverage, name) for name in ("backends", "handoffs", "distinct_handoffs")}
+    return {"coverage": counted, "leak_rate_upper_95": None if tally.violations else coverage.leak_rate_upper_95}
 
 
 def _compose(composer: Composer, judging: Judging, draw: Draw) -> Message:

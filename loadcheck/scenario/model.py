@@ -194,6 +194,8 @@ class Stack(_Model):
     """Any PostgREST setting."""
     gateway: Program | None = None
     """A program before PostgREST: requests go to it."""
+    stamp: bool = True
+    """Whether every answer tells, in a header, which backend and settings it was made with."""
 
 
 class Expect(_Model):

@@ -107,6 +107,11 @@ class Postgres:
         async with _session(self.superuser.dsn(self.port)) as connection:
             await connection.execute(f"GRANT USAGE ON SCHEMA public TO {role}; GRANT ALL ON SCHEMA public TO {owner}")
 
+    async def execute(self, sql: str) -> None:
+        """Run SQL of loadcheck's own in the scenario's database, as the superuser."""
+        async with _session(self.superuser.dsn(self.port)) as connection:
+            await connection.execute(sql)
+
     async def _initdb(self) -> None:
         password = self._launcher.private("superuser", self.superuser.password)
         arguments = (

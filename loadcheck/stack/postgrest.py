@@ -10,6 +10,7 @@ from typing import Final
 import aiohttp
 
 from loadcheck.errors import EnvironmentProblem
+from loadcheck.oracle.stamp import FUNCTION
 from loadcheck.scenario.model import PgBouncer, Scalar, Stack
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.ports import LOOPBACK, on_free_ports
@@ -111,7 +112,7 @@ class Postgrest:
 
 
 def rest_settings(stack: Stack, database: str, jwk: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Return PostgREST's settings, the scenario's own last, which so win.
+    """Return PostgREST's settings: the scenario's own win, but for the pre-request function, which the stamp calls.
 
     Args:
         stack: The scenario's `stack`.
@@ -129,6 +130,7 @@ def rest_settings(stack: Stack, database: str, jwk: Mapping[str, Scalar]) -> dic
         "log-level": "warn",
         **({} if direct else _SHARED_BACKENDS),
         **stack.postgrest,
+        **({"db-pre-request": FUNCTION} if stack.stamp else {}),
     }
 
 

@@ -11,6 +11,7 @@ from loadcheck.clock import SystemClock
 from loadcheck.identity.keys import signing_key
 from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
+from loadcheck.oracle.stamp import stamp_sql
 from loadcheck.scenario.model import Jwt, PgBouncer, Scenario
 from loadcheck.scenario.model import Program as Command
 from loadcheck.stack.account import unprivileged
@@ -166,6 +167,8 @@ class _Construction:
     async def _fill(self, sql: list[tuple[Path, str]]) -> None:
         await self._postgres.make_roles()
         await run_files(sql, self._postgres.owner.dsn(self._postgres.port))
+        if self._stack.stamp:
+            await self._postgres.execute(stamp_sql(str(self._stack.postgrest.get("db-pre-request", ""))))
 
     async def _pooled_port(self) -> int:
         """Start the pooler and return its port; PostgreSQL's own where there is none."""

@@ -36,7 +36,7 @@ def composer(
             "requests": [{"name": "only", "expect": {"status": 200}, **request}],
         }
     )
-    return Composer(scenario, identities or (identity(),), base, token)
+    return Composer(scenario, identities or (identity(),), base, token, lambda draw: f"nonce-{draw.seq}")
 
 
 def composed(request: dict[str, Any], *identities: Identity, values: tuple[Scalar, ...] = (), **more: Any) -> Message:
@@ -48,7 +48,8 @@ def test_a_plain_request() -> None:
     assert (message.method, message.url, message.body) == ("GET", f"{BASE}/pets?select=id,name&order=id", None)
     assert message.headers["Accept"] == "application/json"
     assert message.headers["User-Agent"].startswith("loadcheck/")
-    assert len(message.headers) == 2
+    assert message.headers["Loadcheck-Nonce"] == "nonce-0"
+    assert len(message.headers) == 3
 
 
 @pytest.mark.parametrize("method", ["get", "post", "patch", "put", "delete", "head"])
@@ -87,7 +88,8 @@ def test_headers_own_before_targets_before_default_whatever_their_case() -> None
         identity(who="me"),
         headers={"accept": "x/y", "user-agent": "mine", "apikey": "k"},
     ).headers
-    assert headers == {"ACCEPT": "text/csv", "X-Who": "me", "user-agent": "mine", "apikey": "k"}
+    nonce = {"Loadcheck-Nonce": "nonce-0"}
+    assert headers == {"ACCEPT": "text/csv", "X-Who": "me", "user-agent": "mine", "apikey": "k", **nonce}
 
 
 def test_the_token_of_the_moment_takes_the_place_of_any_other() -> None:

@@ -15,6 +15,7 @@ from aiohttp import ClientSession, DummyCookieJar, web
 
 _HOP_BY_HOP: Final = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
 _TO_ANSWER_S: Final = 5.0
+_DICE: Final = random.SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Proxy:
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
     async def _answer(self, request: web.Request) -> Answer:
-        if request.method != "GET" or random.random() >= self.p:
+        if request.method != "GET" or _DICE.random() >= self.p:
             return await self._forward(request)
         task = self.under_way.get(request.path_qs)
         if task is None:

@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-# Run as a program, so what stands beside it is imported by its bare name.
-from scram import Scram
+from tests.faulty.scram import Scram
 
 _SSL_REQUEST: Final = 80877103
 _GSS_REQUEST: Final = 80877104
@@ -26,6 +25,8 @@ _PROTOCOL: Final = 196608
 _IDLE: Final = b"I"
 _NO_ONE_TO_CANCEL: Final = struct.pack("!II", 0, 0)
 _OK, _SASL, _SASL_GOES_ON, _SASL_ENDS = 0, 10, 11, 12
+_DICE: Final = random.SystemRandom()
+GONE: Final = (asyncio.IncompleteReadError, OSError)
 
 
 def message(kind: bytes, body: bytes = b"") -> bytes:
@@ -106,28 +107,43 @@ def _authenticate(scram: Scram, answer: bytes) -> bytes:
 
 @dataclass
 class Pooler:
-    """Backends, the one used last on top, as PgBouncer has them."""
+    """Backends, made when they are needed; the one used last is taken first, as PgBouncer has it."""
 
+    dsn: str
+    size: int
     p: float
     idle: asyncio.LifoQueue[Backend] = field(default_factory=asyncio.LifoQueue)
+    made: int = 0
     greeting: bytes = b""
-
-    async def fill(self, dsn: str, size: int) -> None:
-        for _ in range(size):
-            backend = await log_in(dsn)
-            self.greeting = backend.greeting
-            self.idle.put_nowait(backend)
 
     async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         client = _Client(self, reader, writer)
         try:
             await client.greet()
             await client.serve()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # it has left
+        except GONE:
+            pass  # the client has left, or a backend's connection is lost: either way the client must come again
         finally:
             await client.let_go()
             writer.close()
+
+    async def greet(self) -> bytes:
+        """Return what PostgreSQL tells of itself when one logs in."""
+        if not self.greeting:
+            backend = await self.take()
+            self.greeting = backend.greeting
+            self.idle.put_nowait(backend)
+        return self.greeting
+
+    async def take(self) -> Backend:
+        if not self.idle.empty() or self.made >= self.size:
+            return await self.idle.get()
+        self.made += 1
+        try:
+            return await log_in(self.dsn)
+        except BaseException:
+            self.made -= 1
+            raise
 
 
 @dataclass
@@ -143,20 +159,26 @@ class _Client:
         if code != _PROTOCOL:
             raise ConnectionError(f"protocol {code} is not known here")
         ready = message(b"K", _NO_ONE_TO_CANCEL) + message(b"Z", _IDLE)
-        self.writer.write(message(b"R", struct.pack("!I", _OK)) + self.pooler.greeting + ready)
+        self.writer.write(message(b"R", struct.pack("!I", _OK)) + await self.pooler.greet() + ready)
 
     async def serve(self) -> None:
         while batch := await self._batch():
-            backend = self.backend = self.backend or await self.pooler.idle.get()
+            backend = self.backend = self.backend or await self.pooler.take()
             async for answer in backend.ask(batch):
                 self.writer.write(answer)
             await self.writer.drain()
-            if backend.status == _IDLE or random.random() < self.pooler.p:
+            if backend.status == _IDLE or _DICE.random() < self.pooler.p:
                 self._hand_on()
 
     async def let_go(self) -> None:
-        if self.backend is not None:
+        """Return the backend, if there is one, with nothing left open on it."""
+        if self.backend is None:
+            return
+        try:
             await self.backend.roll_back()
+        except GONE:
+            self.pooler.made -= 1
+        else:
             self._hand_on()
 
     def _hand_on(self) -> None:
@@ -181,9 +203,7 @@ class _Client:
 
 
 async def main(port: int, upstream: str, size: int, p: float) -> None:
-    pooler = Pooler(p)
-    await pooler.fill(upstream, size)
-    server = await asyncio.start_server(pooler.serve, "127.0.0.1", port)
+    server = await asyncio.start_server(Pooler(upstream, size, p).serve, "127.0.0.1", port)
     await server.serve_forever()
 
 

@@ -20,10 +20,10 @@ from typing import Final
 import asyncpg
 from aiohttp import ClientSession, DummyCookieJar, web
 
-# Run as a program, so what stands beside it is imported by its bare name.
-from coalescing_proxy import Proxy, serve
+from tests.faulty.coalescing_proxy import Proxy, serve
 
 _CONNECTIONS: Final = 16
+_DICE: Final = random.SystemRandom()
 _PETS: Final = """
     SELECT coalesce(json_agg(_), '[]')::text FROM (SELECT id, name, keeper FROM pets ORDER BY id) AS _"""
 
@@ -43,7 +43,7 @@ class Reports:
         return web.Response(text=rows, content_type="application/json")
 
     async def _rows(self, claims: str) -> str:
-        faulty = random.random() < self.p
+        faulty = _DICE.random() < self.p
         async with self.pool.acquire() as connection:
             if faulty:
                 async with connection.transaction():

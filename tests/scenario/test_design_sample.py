@@ -130,7 +130,7 @@ def test_the_schema_takes_the_sample() -> None:
 
 
 def test_every_scenario_of_the_repository_loads_and_names_its_schema() -> None:
-    scenarios = [*SCENARIOS.rglob("*.yaml")]
+    scenarios = [path for path in SCENARIOS.rglob("*.yaml") if path.name != "expected.yaml"]
     assert scenarios
     for path in scenarios:
         first, _, rest = path.read_text(encoding="utf-8").partition("\n")

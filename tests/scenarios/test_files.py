@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from loadcheck.judge.verdict import Cause, Symptom
 from loadcheck.scenario.load import load
 from loadcheck.scenario.model import TokenKind
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-FILES = sorted(SCENARIOS.rglob("*.yaml"))
+FILES = sorted(path for path in SCENARIOS.rglob("*.yaml") if path.name != "expected.yaml")
 TWINS = sorted(path.parent for path in SCENARIOS.glob("leaks/*/leak.yaml"))
 
 
@@ -16,10 +18,11 @@ def name(path: Path) -> str:
     return str(path.relative_to(SCENARIOS))
 
 
-def body(path: Path) -> list[str]:
-    """Return a scenario's lines from `stack` on, but for the names of its SQL files."""
+def parts(path: Path) -> tuple[list[str], list[str]]:
+    """Return the lines of a scenario's stack, and those of everything after it."""
     lines = path.read_text().splitlines()
-    return [line for line in lines[lines.index("stack:") :] if not line.startswith("  sql: ")]
+    stack, rest = lines.index("stack:"), lines.index("identities:")
+    return lines[stack:rest], lines[rest:]
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
@@ -36,16 +39,26 @@ def test_every_scenario_loads_and_names_the_schema(path: Path, monkeypatch: pyte
 
 
 def test_leaks_come_with_a_repaired_twin() -> None:
-    assert {folder.name for folder in TWINS} >= {"A1", "A2", "A3"}
+    assert len(TWINS) >= 20
     assert all((folder / "fixed.yaml").is_file() for folder in TWINS)
 
 
 @pytest.mark.parametrize("folder", TWINS, ids=name)
-def test_twins_differ_in_their_sql_only(folder: Path) -> None:
-    assert body(folder / "leak.yaml") == body(folder / "fixed.yaml")
-    leak, fixed = (load(folder / f"{twin}.yaml").scenario for twin in ("leak", "fixed"))
-    assert (leak.name, fixed.name) == (f"{folder.name}-leak", f"{folder.name}-fixed")
-    assert [leak.stack.sql[-1], fixed.stack.sql[-1]] == ["leak.sql", "fixed.sql"]
+def test_twins_differ_in_one_line_of_the_stack_only(folder: Path) -> None:
+    (leak, same), (fixed, too) = (parts(folder / f"{twin}.yaml") for twin in ("leak", "fixed"))
+    assert same == too
+    assert sum(one != other for one, other in zip(leak, fixed, strict=True)) == 1
+    names = [load(folder / f"{twin}.yaml").scenario.name for twin in ("leak", "fixed")]
+    assert names == [f"{folder.name}-leak", f"{folder.name}-fixed"]
+
+
+@pytest.mark.parametrize("folder", TWINS, ids=name)
+def test_every_leak_says_what_is_expected_to_be_found(folder: Path) -> None:
+    expected = yaml.safe_load((folder / "expected.yaml").read_text())
+    assert expected.keys() == {"symptom", "cause", "source"}
+    assert set(map(Symptom, expected["symptom"]))
+    assert Cause(expected["cause"]) is not Cause.UNDETERMINED
+    assert isinstance(expected["source"], bool)
 
 
 def test_pets_has_every_kind_of_caller() -> None:

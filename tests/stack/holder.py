@@ -6,6 +6,7 @@ and then reads from stdin how to go on: `raise` an exception, or `leave`.
 
 import asyncio
 import json
+import signal
 import sys
 
 from loadcheck.stack.stack import embedded
@@ -23,4 +24,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    # A shell that starts the tests in its background has them ignore SIGINT, and what they start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(main())

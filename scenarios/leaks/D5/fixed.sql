@@ -12,6 +12,6 @@ begin
     return 'nothing to export';
 end $$;
 
-create function slow_count() returns bigint language sql as $$
+create function slow_count() returns table (pets bigint) language sql as $$
     select count(*) from pets, pg_sleep(0.06)
 $$;

@@ -1,0 +1,90 @@
+"""The stamp: a right answer that was made for somebody else is no right answer."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadcheck.engine.events import Answer, Draw
+from loadcheck.judge.stamp import Asked, Stamp, in_context, nonce_of, stamp_of
+from loadcheck.judge.verdict import OK, Cause, Ruling, Symptom, Verdict
+
+RUN = "0123abcd"
+DIGEST, OTHER = "a" * 32, "b" * 32
+DRAW = Draw(seq=7, request=1, identity=3)
+ASKED = Asked(nonce_of(RUN, DRAW), DIGEST, "role_readwrite")
+MINE = Stamp(pid=100, at=1_700_000_000_000_000, digest=DIGEST, nonce=ASKED.nonce, role="role_readwrite")
+WRONG = Verdict(Ruling.VIOLATION, Symptom.SWAPPED, "rows", source=5)
+UNKNOWN = Verdict(Ruling.UNKNOWN, reason="time-out")
+
+
+def nonce(seq: int, request: int, identity: int, run: str = RUN) -> str:
+    return nonce_of(run, Draw(seq, request, identity))
+
+
+def test_a_stamp_is_read_from_its_header() -> None:
+    text = f"100 1700000000000000 {DIGEST} {ASKED.nonce} role_readwrite"
+    assert stamp_of(Answer(200, {"loadcheck-stamp": text}, b"")) == MINE
+
+
+@given(st.text(max_size=80))
+def test_any_other_header_is_no_stamp(text: str) -> None:
+    assert stamp_of(Answer(200, {"loadcheck-stamp": text}, b"")) is None
+    assert stamp_of(Answer(200, {}, b"")) is None
+
+
+@pytest.mark.parametrize("verdict", [OK, WRONG, UNKNOWN])
+def test_a_stamp_that_is_mine_changes_nothing_and_neither_does_none(verdict: Verdict) -> None:
+    assert in_context(verdict, MINE, ASKED) == verdict
+    assert in_context(verdict, None, ASKED) == verdict
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"digest": OTHER}, "another identity's claims"),
+        ({"digest": "-"}, "settings lost"),
+        ({"nonce": "-"}, "settings lost"),
+        ({"role": "none"}, "role setting 'none'"),
+    ],
+)
+def test_right_rows_in_the_wrong_context_are_a_violation(change: dict[str, str], reason: str) -> None:
+    verdict = in_context(OK, replace(MINE, **change), ASKED)  # type: ignore[arg-type]
+    assert (verdict.symptom, verdict.cause) == (Symptom.WRONG_CONTEXT, Cause.TRANSACTION_FRAMING)
+    assert reason in verdict.reason
+
+
+def test_wrong_rows_in_the_wrong_context_are_explained_by_it() -> None:
+    verdict = in_context(WRONG, replace(MINE, digest=OTHER), ASKED)
+    assert verdict == replace(WRONG, cause=Cause.TRANSACTION_FRAMING)
+
+
+def test_an_answer_made_for_another_identity_is_a_gateways_doing_whatever_its_rows() -> None:
+    theirs = replace(MINE, nonce=nonce(2, 1, 9), digest=OTHER)
+    verdict = in_context(OK, theirs, ASKED)
+    assert (verdict.symptom, verdict.cause, verdict.source) == (Symptom.WRONG_EXCHANGE, Cause.GATEWAY, 9)
+    assert in_context(WRONG, theirs, ASKED) == replace(WRONG, cause=Cause.GATEWAY)
+    assert in_context(replace(WRONG, source=None), theirs, ASKED).source == 9
+
+
+def test_a_cache_that_gives_the_same_identity_its_own_answer_again_does_its_work() -> None:
+    assert in_context(OK, replace(MINE, nonce=nonce(2, 1, 3)), ASKED) == OK
+
+
+def test_an_answer_to_another_request_of_the_same_identity_is_the_wrong_one() -> None:
+    verdict = in_context(OK, replace(MINE, nonce=nonce(2, 0, 3)), ASKED)
+    assert (verdict.symptom, verdict.source) == (Symptom.WRONG_EXCHANGE, None)
+
+
+def test_an_answer_of_another_run_is_the_wrong_one() -> None:
+    verdict = in_context(OK, replace(MINE, nonce=nonce(7, 1, 3, run="ffffffff")), ASKED)
+    assert verdict.symptom is Symptom.WRONG_EXCHANGE
+
+
+def test_a_token_that_names_no_role_may_have_any() -> None:
+    assert in_context(OK, replace(MINE, role="anon"), replace(ASKED, role=None)) == OK
+
+
+def test_what_is_unknown_stays_unknown() -> None:
+    assert in_context(UNKNOWN, replace(MINE, digest=OTHER), ASKED) == UNKNOWN
