@@ -1,5 +1,6 @@
 """What is asked of the database before any load: may the oracle see every row, and does the scenario's SQL hold?"""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
@@ -11,12 +12,28 @@ from loadcheck.oracle.rows import parse
 from loadcheck.scenario.binding import Bound, bind
 from loadcheck.scenario.model import Scenario
 
+_EXPLAIN: Final = "EXPLAIN "
 _BOUND: Final = """
     SELECT oid::regclass::text FROM pg_class
     WHERE relkind IN ('r', 'p') AND relrowsecurity AND row_security_active(oid) ORDER BY 1 LIMIT 5"""
 
 
-async def sql_mistakes(database: Database, scenario: Scenario, expectations: Expectations) -> list[tuple[Loc, str]]:
+@dataclass(frozen=True, slots=True)
+class SqlMistake:
+    """What PostgreSQL refuses of a statement.
+
+    Attributes:
+        loc: Where in the scenario the statement stands.
+        offset: Which of its characters PostgreSQL points at; None when it points at none.
+        message: What it says.
+    """
+
+    loc: Loc
+    offset: int | None
+    message: str
+
+
+async def sql_mistakes(database: Database, scenario: Scenario, expectations: Expectations) -> list[SqlMistake]:
     """Return what PostgreSQL refuses of the scenario's statements, each with its place in the scenario.
 
     Raises:
@@ -31,15 +48,15 @@ async def sql_mistakes(database: Database, scenario: Scenario, expectations: Exp
     for index, mix in enumerate(scenario.identities):
         if mix.from_ is not None:
             statements["identities", index, "from"] = bind(mix.from_)
-    mistakes: list[tuple[Loc, str]] = []
+    mistakes: list[SqlMistake] = []
     for loc, bound in statements.items():
         try:
             async with database.reading() as connection:
                 # PostgreSQL parses, analyses and plans the statement, and does not run it.
-                await connection.fetch(f"EXPLAIN {bound.sql}", *[None] * len(bound.names))
+                await connection.fetch(f"{_EXPLAIN}{bound.sql}", *[None] * len(bound.names))
         except asyncpg.PostgresError as error:
             await _refuse_bound_role(database)
-            mistakes.append((loc, sql_problem(error)))
+            mistakes.append(SqlMistake(loc, _offset(bound, error), sql_problem(error)))
     return mistakes
 
 
@@ -55,6 +72,11 @@ async def read_identities(database: Database, scenario: Scenario) -> dict[int, l
             async with database.reading() as connection:
                 rows[index] = await _json_rows(connection, mix.from_)
     return rows
+
+
+def _offset(bound: Bound, error: asyncpg.PostgresError) -> int | None:
+    position = getattr(error, "position", None)  # from 1, in what was sent
+    return bound.source_offset(int(position) - 1 - len(_EXPLAIN)) if position else None
 
 
 async def _json_rows(connection: Connection, sql: str) -> list[dict[str, Any]]:

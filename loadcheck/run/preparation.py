@@ -84,7 +84,8 @@ async def _refuse_wrong_sql(loaded: LoadedScenario, database: Database, expectat
     mistakes = await sql_mistakes(database, loaded.scenario, expectations)
     if mistakes:
         raise ScenarioError(
-            Problem(loaded.place(*loc), f"PostgreSQL refuses this SQL: {message}") for loc, message in mistakes
+            Problem(loaded.place(*mistake.loc, offset=mistake.offset), f"PostgreSQL says: {mistake.message}")
+            for mistake in mistakes
         )
 
 

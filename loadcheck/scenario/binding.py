@@ -55,8 +55,7 @@ class Bound:
     @cached_property
     def sql(self) -> str:
         """The statement for PostgreSQL: parameters `$1` to `$n` in the order of `names`, all of type text."""
-        numbers = {name: f"(${number}::text)" for number, name in enumerate(self.names, 1)}
-        return self.render(lambda name: f"({numbers[name]}::jsonb)" if name == CLAIMS else numbers[name])
+        return self.render(self._parameter)
 
     def render(self, replacement: Callable[[str], str]) -> str:
         """Return the statement with something else in each name's place.
@@ -66,6 +65,22 @@ class Bound:
         """
         filled = zip_longest(self.pieces, map(replacement, self.binds), fillvalue="")
         return "".join(part for pair in filled for part in pair)
+
+    def source_offset(self, at: int) -> int:
+        """Return the place in the statement as it was written of a place in `sql`, both in characters."""
+        source = 0
+        for piece, name in zip_longest(self.pieces, self.binds):
+            if name is None or at < len(piece):
+                return source + min(at, len(piece))
+            at -= len(piece) + len(self._parameter(name))
+            source += len(piece) + len(name) + 1
+            if at < 0:
+                return source - len(name) - 1
+        return source
+
+    def _parameter(self, name: str) -> str:
+        parameter = f"(${self.names.index(name) + 1}::text)"
+        return f"({parameter}::jsonb)" if name == CLAIMS else parameter
 
     def offsets(self) -> Iterator[tuple[str, int]]:
         """Yield each bind with the place of its colon, in characters from the statement's start."""

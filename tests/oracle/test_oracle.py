@@ -173,9 +173,16 @@ async def test_a_pooled_dsn_serves_as_well() -> None:
 async def test_every_wrong_statement_is_told_with_its_place(database: Database) -> None:
     what = scenario({"rows": "SELECT nmae FROM pets", "count": "SELECT count(*) FROM petz"})
     mistakes = await sql_mistakes(database, what, Expectations(what))
-    assert [loc for loc, _ in mistakes] == [("requests", 0, "expect", "rows"), ("requests", 0, "expect", "count")]
-    assert "nmae" in mistakes[0][1]
-    assert "petz" in mistakes[1][1]
+    assert [one.loc for one in mistakes] == [("requests", 0, "expect", "rows"), ("requests", 0, "expect", "count")]
+    assert "nmae" in mistakes[0].message
+    assert "petz" in mistakes[1].message
+
+
+async def test_a_mistake_is_placed_where_the_scenario_has_it(database: Database) -> None:
+    sql = "SELECT :user_type AS é, :claims, :user_type, nmae FROM pets WHERE keeper = :user_type"
+    what = scenario({"rows": sql})
+    (mistake,) = await sql_mistakes(database, what, Expectations(what))
+    assert mistake.offset == sql.index("nmae")
 
 
 async def test_sql_that_fails_for_one_identity_is_told_with_its_name(database: Database) -> None:

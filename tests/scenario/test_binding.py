@@ -79,3 +79,14 @@ def test_any_text_is_bound_as_it_stands_or_refused(sql: str) -> None:
         assert bound.render(lambda name: f":{name}") in {sql, " ".join(sql.rsplit(";", 1))}
         for name, offset in bound.offsets():
             assert sql[offset : offset + 1 + len(name)] == f":{name}"
+
+
+@given(st.lists(st.sampled_from(["x", " ", ":a", ":claims", "'é'", "::int"]), max_size=12).map(" ".join))
+def test_a_place_in_the_rendered_statement_leads_back_to_the_source(sql: str) -> None:
+    bound = bind(sql)
+    rendered = bound.sql
+    for place, char in enumerate(rendered):
+        source = bound.source_offset(place)
+        assert 0 <= source <= len(sql)
+        if char in "xé":
+            assert source == len(sql) or sql[source] in {char, ":"}
