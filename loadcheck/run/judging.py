@@ -15,9 +15,10 @@ from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
 from loadcheck.judge.stamp import in_context, stamp_of
-from loadcheck.judge.verdict import Verdict
+from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.coverage import Coverage
+from loadcheck.run.canaries import Canaries
 from loadcheck.run.context import Context
 from loadcheck.run.preparation import Prepared
 from loadcheck.scenario.model import Scenario
@@ -43,6 +44,7 @@ class Judging:
 
     Attributes:
         coverage: What the stamps show of backends and handoffs.
+        canaries: Answers judged wrongly on purpose.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Judging:
         self._context = context
         self._clock = clock
         self.coverage = Coverage()
+        self.canaries = Canaries(prepared.oracle)
         self._deliver = deliver
         self._before: dict[int, Truth | None] = {}
         self._disputes: asyncio.Queue[Dispute] = asyncio.Queue()
@@ -80,8 +83,10 @@ class Judging:
         verdict = judge(exchange, expectation, identity.token, before, variables)
         if isinstance(verdict, Dispute):
             self._disputes.put_nowait(verdict)
-        else:
-            self._give(exchange, verdict)
+            return
+        if verdict.ruling is Ruling.OK:
+            self.canaries.offer(exchange, expectation, before, variables)
+        self._give(exchange, verdict)
 
     async def settle(self) -> None:
         """Settle disputes for as long as it runs."""

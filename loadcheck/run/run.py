@@ -17,8 +17,7 @@ from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Composer, Message
 from loadcheck.engine.transport import Transport
 from loadcheck.judge.findings import Findings
-from loadcheck.judge.outcome import decide
-from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.judge.outcome import Outcome, decide
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.stamp import claims_digests
 from loadcheck.record.coverage import Coverage
@@ -32,6 +31,7 @@ from loadcheck.record.tally import Tally
 from loadcheck.run.blindness import blindness
 from loadcheck.run.clockwatch import Clockwatch
 from loadcheck.run.context import Context
+from loadcheck.run.desk import Desk
 from loadcheck.run.figures import figures
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
@@ -125,15 +125,17 @@ class Run:
                 context.digests = await claims_digests(database, prepared.population)
             tally, findings = Tally(self._scenario, prepared.population), Findings()
             with History(folder.history, self._scenario, prepared.population) as history:
-                desk = _Desk(prepared, clockwatch, tally, findings, history, self._observer)
-                facts = await self._load(prepared, composer, transport, desk, context)
-            return self._end(prepared, composer, desk, facts, folder)
+                desk = Desk(prepared.population, clockwatch, tally, findings, history, self._observer)
+                judging = Judging(self._scenario, prepared, context, self._clock, desk.deliver)
+                facts = await self._load(prepared, composer, transport, judging, desk)
+            outcome = self._outcome(prepared, judging, desk, facts)
+            writer = FindingWriter(self._scenario, prepared.population, str(self._loaded.path), composer.compose)
+            return _write_down(folder, writer, outcome, desk, facts)
 
     async def _load(
-        self, prepared: Prepared, composer: Composer, transport: Transport, desk: "_Desk", context: Context
+        self, prepared: Prepared, composer: Composer, transport: Transport, judging: Judging, desk: Desk
     ) -> RunFacts:
         """Send what the scenario's phases ask for, until every exchange has its verdict."""
-        judging = Judging(self._scenario, prepared, context, self._clock, desk.deliver)
         draws = Draws(self._scenario, prepared.population, self._options.seed)
         engine = Engine(
             phases=self._scenario.load,
@@ -155,58 +157,29 @@ class Run:
             seed=self._options.seed,
             started=self._started,
             duration=self._clock.now() - began,
-            **_covered(judging.coverage, desk.tally),
             generator=generator.figures(desk.tally.missed_arrivals),
+            canaries={"planted": judging.canaries.planted, "caught": judging.canaries.caught},
+            **_covered(judging.coverage, desk.tally),
         )
 
-    def _end(
-        self,
-        prepared: Prepared,
-        composer: Composer,
-        desk: "_Desk",
-        facts: RunFacts,
-        folder: RunFolder,
-    ) -> Ended:
-        """Give the verdict and write it down."""
-        blind = blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
+    def _outcome(self, prepared: Prepared, judging: Judging, desk: Desk, facts: RunFacts) -> Outcome:
+        blind = [*blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)]
         if facts.coverage.get("handoffs") == 0:
-            blind = (*blind, "no backend was handed from one identity to another: run longer, with more concurrency")
-        outcome = decide(
-            figures(self._scenario, desk.tally, desk.findings, blind, facts.coverage, self._interruption.code),
-            self._scenario.thresholds,
-        )
-        writer = FindingWriter(self._scenario, prepared.population, str(self._loaded.path), composer.compose)
-        stored = [writer.stored(finding) for finding in desk.findings]
-        summary = build_summary(desk.tally, list(desk.findings), outcome, facts)
-        folder.write_findings(stored)
-        folder.write_summary(summary)
-        return Ended(summary, stored, folder.path)
+            blind.append("no backend was handed from one identity to another: run longer, with more concurrency")
+        for request in judging.canaries.passed:
+            name = self._scenario.requests[request].name
+            blind.append(f"request {name!r} is blind: an answer of another identity was taken for right (a canary)")
+        interrupted = self._interruption.code
+        seen = figures(self._scenario, desk.tally, desk.findings, blind, facts.coverage, interrupted)
+        return decide(seen, self._scenario.thresholds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """Where every exchange ends with its verdict: counted, written down and, if it is a new finding, shown."""
-
-    prepared: Prepared
-    clockwatch: Clockwatch
-    tally: Tally
-    findings: Findings
-    history: History
-    observer: Observer
-
-    def deliver(self, exchange: Exchange, verdict: Verdict) -> None:
-        verdict = self.clockwatch.pardon(verdict)
-        self.tally.add(exchange, verdict)
-        self.history.add(exchange, verdict)
-        if verdict.ruling is Ruling.VIOLATION:
-            finding = self.findings.add(exchange, verdict, self._mixes(exchange, verdict))
-            if finding is not None:
-                self.observer.finding(finding)
-
-    def _mixes(self, exchange: Exchange, verdict: Verdict) -> tuple[int, int | None]:
-        population = self.prepared.population
-        source = None if verdict.source is None else population[verdict.source].mix
-        return population[exchange.draw.identity].mix, source
+def _write_down(folder: RunFolder, writer: FindingWriter, outcome: Outcome, desk: Desk, facts: RunFacts) -> Ended:
+    findings = [writer.stored(finding) for finding in desk.findings]
+    summary = build_summary(desk.tally, list(desk.findings), outcome, facts)
+    folder.write_findings(findings)
+    folder.write_summary(summary)
+    return Ended(summary, findings, folder.path)
 
 
 def _covered(coverage: Coverage, tally: Tally) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""Where every exchange ends: counted, written down and, if it shows something new, told."""
+
+from dataclasses import dataclass
+
+from loadcheck.engine.events import Exchange
+from loadcheck.identity.population import Population
+from loadcheck.judge.findings import Findings
+from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.record.history import History
+from loadcheck.record.tally import Tally
+from loadcheck.run.clockwatch import Clockwatch
+from loadcheck.run.observer import Observer
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Takes each exchange with its verdict, once.
+
+    Attributes:
+        tally: What is counted.
+        findings: What is found.
+    """
+
+    population: Population
+    clockwatch: Clockwatch
+    tally: Tally
+    findings: Findings
+    history: History
+    observer: Observer
+
+    def deliver(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Count and record an exchange; tell of it if it is a finding not seen before.
+
+        Raises:
+            EnvironmentProblem: the history cannot be written.
+        """
+        verdict = self.clockwatch.pardon(verdict)
+        self.tally.add(exchange, verdict)
+        self.history.add(exchange, verdict)
+        if verdict.ruling is Ruling.VIOLATION:
+            finding = self.findings.add(exchange, verdict, self._mixes(exchange, verdict))
+            if finding is not None:
+                self.observer.finding(finding)
+
+    def _mixes(self, exchange: Exchange, verdict: Verdict) -> tuple[int, int | None]:
+        source = None if verdict.source is None else self.population[verdict.source].mix
+        return self.population[exchange.draw.identity].mix, source
