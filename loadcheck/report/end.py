@@ -66,6 +66,7 @@ def _verdict(summary: Summary) -> Iterator[RenderableType]:
     yield Text("")
     yield Text(_of_what(summary), style="dim", no_wrap=True, overflow="ellipsis")
     yield from map(plain, _checked(summary))
+    yield from map(plain, _sure(summary))
 
 
 def _of_what(summary: Summary) -> str:
@@ -88,6 +89,17 @@ def _checked(summary: Summary) -> Iterator[str]:
     if warm_up["sent"]:
         bad = f", {plural(warm_up['violation'], 'violation')}" if warm_up["violation"] else ""
         yield f"and {plural(warm_up['sent'], 'exchange')} in the warm-up, judged but not measured{bad}"
+
+
+def _sure(summary: Summary) -> Iterator[str]:
+    """Tell how much could have been seen."""
+    canaries, upper = summary["canaries"], summary["leak_rate_upper_95"]
+    if upper is not None:
+        yield f"with 95 % confidence, a leak shows in less than {share(upper)} of handoffs"
+    if summary["coverage"]["handoffs"] is None:
+        yield "handoffs between identities could not be seen: the target's answers carry no stamp"
+    if canaries["planted"]:
+        yield f"{canaries['caught']:,} of {plural(canaries['planted'], 'canary', 'canaries')} caught"
 
 
 def _sections(summary: Summary, findings: Sequence[StoredFinding]) -> Iterator[RenderableType]:
