@@ -9,6 +9,9 @@ from typing import Final
 from loadcheck.engine.events import Answer
 from loadcheck.oracle.rows import parse
 
+FRAMING: Final = frozenset({"25001", "25P01", "25P02", "26000", "42P05"})
+"""What PostgreSQL answers when statements of different clients meet in one transaction or session."""
+
 _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 _OUTAGES: Final = (
     "PGRST000",  # PostgREST cannot connect to the database

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from loadcheck.engine.events import Answer, Exchange, Lost
-from loadcheck.judge.errors import code_of, is_outage
+from loadcheck.judge.errors import FRAMING, code_of, is_outage
 from loadcheck.judge.ranges import content_range
-from loadcheck.judge.verdict import OK, Evidence, Ruling, Symptom, Verdict
+from loadcheck.judge.verdict import OK, Cause, Evidence, Ruling, Symptom, Verdict
 from loadcheck.oracle.expectation import Expectation
 from loadcheck.oracle.rows import as_rows, digest, parse, row_digest, split
 from loadcheck.oracle.truth import Truth
@@ -100,14 +100,19 @@ def _wrong_status(answer: Answer, expectation: Expectation, token: TokenKind) ->
         return None
     code = code_of(answer)
     if status in _SUCCESS and expectation.statuses <= _REFUSALS:
-        return violation(Symptom.ACCEPTED_TOKEN, f"answered {status} to a token that must be refused", code=code)
+        return violation(
+            Symptom.ACCEPTED_TOKEN, f"answered {status} to a token that must be refused", cause=Cause.TOKEN
+        )
     if status == _UNAUTHORIZED and token is TokenKind.VALID:
-        return violation(Symptom.REFUSED_TOKEN, f"a valid token was refused{_named(code)}", code=code)
+        return violation(
+            Symptom.REFUSED_TOKEN, f"a valid token was refused{_named(code)}", cause=Cause.TOKEN, code=code
+        )
     if is_outage(status, code):
         return unknown(f"{status}{_named(code)}: the target was not available", code)
     expected = " or ".join(map(str, sorted(expectation.statuses)[:3]))
     reason = f"status {status}{_named(code)}, expected {expected}"
-    return violation(Symptom.WRONG_STATUS, reason, code=code, evidence=_excerpt(answer))
+    cause = Cause.TRANSACTION_FRAMING if code in FRAMING else Cause.UNDETERMINED
+    return violation(Symptom.WRONG_STATUS, reason, cause=cause, code=code, evidence=_excerpt(answer))
 
 
 def _wrong_error(answer: Answer, expectation: Expectation) -> Verdict | None:

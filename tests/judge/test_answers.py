@@ -8,7 +8,7 @@ from loadcheck.engine.events import Lost
 from loadcheck.judge.judge import Dispute, judge
 from loadcheck.judge.owners import NOBODY
 from loadcheck.judge.settle import settle
-from loadcheck.judge.verdict import Ruling, Symptom
+from loadcheck.judge.verdict import Cause, Ruling, Symptom
 from loadcheck.scenario.model import TokenKind
 from tests.judge.cases import ROWS, body, exchange, expectation, reading, verdict
 
@@ -41,6 +41,14 @@ def test_a_success_that_is_not_json_is_malformed(sent: bytes) -> None:
 def test_an_error_code_of_postgresql_is_evidence_whatever_its_status(code: str, status: int) -> None:
     answer = verdict(exchange(error(code), status), ROWS, reading(MINE))
     assert (answer.symptom, answer.code) == (Symptom.WRONG_STATUS, code)
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [("25P02", Cause.TRANSACTION_FRAMING), ("26000", Cause.TRANSACTION_FRAMING), ("57014", Cause.UNDETERMINED)],
+)
+def test_errors_that_only_mixed_up_transactions_make_name_their_cause(code: str, cause: Cause) -> None:
+    assert verdict(exchange(error(code), 500), ROWS, reading(MINE)).cause is cause
 
 
 @pytest.mark.parametrize("code", ["PGRST000", "PGRST001", "PGRST002", "PGRST003", "57P01", "08006", "53300"])
