@@ -99,7 +99,8 @@ def _wrong_status(answer: Answer, expectation: Expectation, token: TokenKind) ->
     if status in expectation.statuses:
         return None
     code = code_of(answer)
-    if status in _SUCCESS and expectation.statuses <= _REFUSALS:
+    must_be_refused = token is not TokenKind.VALID or expectation.of_identity
+    if must_be_refused and status in _SUCCESS and expectation.statuses <= _REFUSALS:
         return violation(
             Symptom.ACCEPTED_TOKEN, f"answered {status} to a token that must be refused", cause=Cause.TOKEN
         )

@@ -55,6 +55,11 @@ class Expectation:
         return self.literal is not None or (self.query is not None and self.query.reads_rows)
 
     @property
+    def of_identity(self) -> bool:
+        """Whether it stands with the identity, whatever it asks for, rather than with the request."""
+        return self.loc[0] == "identities"
+
+    @property
     def needs_truth(self) -> bool:
         """Whether a truth must be at hand to judge."""
         return self.query is not None or self.literal is not None or self.count is not None

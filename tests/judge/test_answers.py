@@ -66,6 +66,11 @@ def test_a_broken_token_that_gets_an_answer_is_an_accepted_token() -> None:
     assert answer.symptom is Symptom.ACCEPTED_TOKEN
 
 
+def test_a_valid_token_that_gets_more_than_its_request_allows_is_a_wrong_status() -> None:
+    answer = verdict(exchange(b"", 201), expectation({"status": 403}, method="post"), NONE)
+    assert answer.symptom is Symptom.WRONG_STATUS
+
+
 def test_a_valid_token_that_is_refused_is_a_refused_token() -> None:
     answer = verdict(exchange(error("PGRST301"), 401), ROWS, reading(MINE))
     assert (answer.symptom, answer.code) == (Symptom.REFUSED_TOKEN, "PGRST301")
