@@ -75,8 +75,9 @@ async def _run(
 ) -> tuple[Ended | None, ExitCode]:
     with Interruption() as interruption:
         try:
-            async with aimed(loaded, given, observer) as target:
-                ended = await Run(target, options, observer, interruption, SystemClock()).run()
+            async with aimed(loaded, given, observer) as aim:
+                work = Run(aim.loaded, options, observer, interruption, SystemClock(), aim.freshen)
+                ended = await work.run()
         except asyncio.CancelledError:
             if interruption.code is None:
                 raise

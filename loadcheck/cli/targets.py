@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.keys import with_secret
+from loadcheck.run.inquiry import Freshen
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Target
@@ -26,9 +27,22 @@ class Given:
     embedded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What to run against.
+
+    Attributes:
+        loaded: The scenario, with its target filled in.
+        freshen: Gives fresh backends, where they are ours to end.
+    """
+
+    loaded: LoadedScenario
+    freshen: Freshen | None = None
+
+
 @asynccontextmanager
-async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> AsyncIterator[LoadedScenario]:
-    """Yield the scenario with its target filled in: the one named, or the embedded stack while it is entered.
+async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> AsyncIterator[Aim]:
+    """Yield what to run against: the target named, or the embedded stack while it is entered.
 
     Raises:
         UsageProblem: the options contradict each other, or a target is named by halves.
@@ -41,7 +55,7 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
                 f"no key to sign tokens for {target.url}",
                 "Give PostgREST's jwt-secret with --jwt-secret, or a key in the scenario's target.jwt.",
             )
-        yield loaded.aimed_at(target)
+        yield Aim(loaded.aimed_at(target))
         return
     async with embedded(loaded.aimed_at(target).scenario, loaded.folder) as stack:
         for name, version in stack.versions.items():
@@ -50,7 +64,7 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(stack.broken())
-                yield loaded.aimed_at(target.model_copy(update=found))
+                yield Aim(loaded.aimed_at(target.model_copy(update=found)), stack.freshen)
                 watch.cancel()
 
 

@@ -12,6 +12,9 @@ from loadcheck.oracle.rows import parse
 FRAMING: Final = frozenset({"25001", "25P01", "25P02", "26000", "42P05"})
 """What PostgreSQL answers when statements of different clients meet in one transaction or session."""
 
+LOST_SETTINGS: Final = FRAMING | {"22P02"}
+"""The same, and what a policy answers that casts a claim which is not there."""
+
 _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 _OUTAGES: Final = (
     "PGRST000",  # PostgREST cannot connect to the database

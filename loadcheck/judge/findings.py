@@ -19,7 +19,8 @@ class Finding:
         count: How many exchanges showed it.
         first: The first of them.
         verdict: The verdict on the first.
-        victims: How many different identities it happened to.
+        victims: The identities it happened to.
+        reasoning: How its cause was found out, a line each.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Finding:
     cause: Cause = Cause.UNDETERMINED
     count: int = 0
     victims: set[int] = field(default_factory=set)
+    reasoning: tuple[str, ...] = ()
 
 
 class Findings:

@@ -44,6 +44,7 @@ class FindingWriter:
             **finding_head(finding, self.scenario, self.population),
             "victims": len(finding.victims),
             "reason": verdict.reason,
+            "reasoning": list(finding.reasoning),
             "seq": exchange.draw.seq,
             "phase": self.scenario.load[exchange.phase].name,
             "status": None if exchange.answer is None else exchange.answer.status,

@@ -92,6 +92,7 @@ class StoredFinding(FindingHead):
 
     victims: int
     reason: str
+    reasoning: list[str]
     seq: int
     phase: str
     status: int | None

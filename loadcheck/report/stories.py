@@ -73,18 +73,20 @@ def _facts(finding: StoredFinding, width: int) -> Iterator[tuple[str, str, str]]
     yield from _rows(finding["evidence"])
     if source is not None:
         yield "whose", _who(source), "yellow"
-    yield from _why(finding["reason"], width)
+    yield from _wrapped("why", finding["reason"], width)
     if finding["cause"] != Cause.UNDETERMINED:
-        yield "cause", finding["cause"], ""
+        yield "cause", finding["cause"], "bold"
+    for line in finding["reasoning"]:
+        yield from _wrapped("", line, width)
     first = f"first at {seconds(finding['first_s'])} in {finding['phase']}"
     yield "seen", f"{times(finding['count'])}, by {_victims(finding)}, {first}", ""
 
 
-def _why(reason: str, width: int) -> Iterator[tuple[str, str, str]]:
-    """Wrap the reason: it is the one text of a story that is written to be read to its end."""
-    lines = wrap(inert(reason), max(width - _INDENT - _LABEL, _NARROWEST), max_lines=_REASON, placeholder=" …")
+def _wrapped(label: str, text: str, width: int) -> Iterator[tuple[str, str, str]]:
+    """Wrap what is written to be read to its end."""
+    lines = wrap(inert(text), max(width - _INDENT - _LABEL, _NARROWEST), max_lines=_REASON, placeholder=" …")
     for number, line in enumerate(lines):
-        yield "" if number else "why", line, ""
+        yield "" if number else label, line, ""
 
 
 def _who(identity: StoredIdentity) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Final
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError
-from loadcheck.identity.population import variables
 from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
@@ -21,7 +20,6 @@ from loadcheck.record.coverage import Coverage
 from loadcheck.run.canaries import Canaries
 from loadcheck.run.context import Context
 from loadcheck.run.preparation import Prepared
-from loadcheck.scenario.model import Scenario
 
 _SETTLED_AT_ONCE: Final = 256
 _OWNERS_KEPT: Final = 64
@@ -36,7 +34,6 @@ class Judging:
     """Takes exchanges and delivers each with its verdict, exactly once.
 
     Args:
-        scenario: The scenario.
         prepared: Its identities, what it expects of them, and the truths.
         context: What the stamp of each exchange must show.
         clock: The run's clock.
@@ -49,13 +46,12 @@ class Judging:
 
     def __init__(
         self,
-        scenario: Scenario,
         prepared: Prepared,
         context: Context,
         clock: Clock,
         deliver: Callable[[Exchange, Verdict], None],
     ) -> None:
-        self._scenario = scenario
+        self._prepared = prepared
         self._population = prepared.population
         self._expectations = prepared.expectations
         self._oracle = prepared.oracle
@@ -79,7 +75,7 @@ class Judging:
         before = self._before.pop(draw.seq)
         identity = self._population[draw.identity]
         expectation = self._expectations.of(draw.request, identity.mix)
-        variables = self._variables(exchange) if expectation.headers or expectation.json else _NOTHING
+        variables = self._prepared.variables(draw) if expectation.headers or expectation.json else _NOTHING
         verdict = judge(exchange, expectation, identity.token, before, variables)
         if isinstance(verdict, Dispute):
             self._disputes.put_nowait(verdict)
@@ -152,11 +148,6 @@ class Judging:
         request = dispute.exchange.draw.request
         self._neighbourhoods[request] += 1
         return self._neighbourhoods[request] <= _NEIGHBOURHOODS
-
-    def _variables(self, exchange: Exchange) -> Mapping[str, Any]:
-        draw = exchange.draw
-        names = self._scenario.requests[draw.request].vars
-        return variables(self._population[draw.identity], dict(zip(names, draw.values, strict=True)))
 
 
 def _key(dispute: Dispute) -> tuple[object, ...]:

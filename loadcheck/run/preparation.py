@@ -1,12 +1,13 @@
 """Everything that is done before anything is sent: identities, tokens, expected rows."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from loadcheck.clock import Clock
+from loadcheck.engine.events import Draw
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.authorizations import Authorizations
-from loadcheck.identity.population import Population, populate
+from loadcheck.identity.population import Population, populate, variables
 from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.expectation import Expectations
@@ -14,6 +15,7 @@ from loadcheck.oracle.inspect import read_identities, sql_mistakes
 from loadcheck.oracle.oracle import Oracle
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.load import LoadedScenario
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.problems import Problem, ScenarioError
 
 _TOLD_EVERY_S: Final = 3.0
@@ -23,11 +25,17 @@ _TOLD_EVERY_S: Final = 3.0
 class Prepared:
     """What a run needs to send and to judge."""
 
+    scenario: Scenario
     population: Population
     expectations: Expectations
     oracle: Oracle
     mint: Mint
     authorizations: Authorizations
+
+    def variables(self, draw: Draw) -> dict[str, Any]:
+        """Return what each placeholder stands for in a draw's expectations."""
+        names = self.scenario.requests[draw.request].vars
+        return variables(self.population[draw.identity], dict(zip(names, draw.values, strict=True)))
 
 
 async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, observer: Observer) -> Prepared:
@@ -49,7 +57,7 @@ async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, obse
     await authorizations.sign_all(_Steps(observer, clock, "tokens signed"))
     oracle = Oracle(database, scenario, population, expectations)
     await oracle.read_fixed(_Steps(observer, clock, "expected answers read"))
-    return Prepared(population, expectations, oracle, mint, authorizations)
+    return Prepared(scenario, population, expectations, oracle, mint, authorizations)
 
 
 class _Steps:

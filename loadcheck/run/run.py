@@ -33,6 +33,7 @@ from loadcheck.run.clockwatch import Clockwatch
 from loadcheck.run.context import Context
 from loadcheck.run.desk import Desk
 from loadcheck.run.figures import figures
+from loadcheck.run.inquiry import Freshen, Inquiry
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.observer import Gauges, Observer
@@ -73,6 +74,7 @@ class Run:
         observer: Shows it to people while it goes on.
         interruption: Ends it in order on the first signal.
         clock: The run's clock.
+        freshen: Gives fresh backends, where they are ours to end; None where they are not.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Run:
         observer: Observer,
         interruption: Interruption,
         clock: Clock,
+        freshen: Freshen | None = None,
     ) -> None:
         self._loaded = loaded
         self._scenario = loaded.scenario
@@ -89,6 +92,7 @@ class Run:
         self._observer = observer
         self._interruption = interruption
         self._clock = clock
+        self._freshen = freshen
         self._started = clock.wall()
 
     async def run(self) -> Ended:
@@ -126,8 +130,19 @@ class Run:
             tally, findings = Tally(self._scenario, prepared.population), Findings()
             with History(folder.history, self._scenario, prepared.population) as history:
                 desk = Desk(prepared.population, clockwatch, tally, findings, history, self._observer)
-                judging = Judging(self._scenario, prepared, context, self._clock, desk.deliver)
+                judging = Judging(prepared, context, self._clock, desk.deliver)
                 facts = await self._load(prepared, composer, transport, judging, desk)
+            inquiry = Inquiry(
+                scenario=self._scenario,
+                prepared=prepared,
+                database=database,
+                seed=self._options.seed,
+                compose=composer.compose,
+                transport=transport,
+                clock=self._clock,
+                freshen=self._freshen,
+            )
+            await inquiry.explain(findings)
             outcome = self._outcome(prepared, judging, desk, facts)
             writer = FindingWriter(self._scenario, prepared.population, str(self._loaded.path), composer.compose)
             return _write_down(folder, writer, outcome, desk, facts)

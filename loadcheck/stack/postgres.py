@@ -24,6 +24,8 @@ _SUPERUSERS: Final = ("postgres", "loadcheck", "loadcheck_superuser")
 _NAME_BYTES: Final = 63
 _PROBE_S: Final = 1.0
 _CONNECT_S: Final = 10.0
+_END_BACKENDS: Final = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1"
+_PAUSE: Final = "SELECT pg_sleep(0.01)"
 _SPARE_CONNECTIONS: Final = 60  # the oracle's, a gateway's, and three for superusers
 _LEAST_CONNECTIONS: Final = 100
 _POSTGREST_POOL: Final = 10
@@ -106,6 +108,12 @@ class Postgres:
             await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {owner}")
         async with _session(self.superuser.dsn(self.port)) as connection:
             await connection.execute(f"GRANT USAGE ON SCHEMA public TO {role}; GRANT ALL ON SCHEMA public TO {owner}")
+
+    async def end_backends(self) -> None:
+        """End every backend of the single role, and return when they are gone."""
+        async with _session(self.superuser.dsn(self.port)) as connection:
+            while await connection.fetchval(_END_BACKENDS, self.role.role):
+                await connection.execute(_PAUSE)
 
     async def execute(self, sql: str) -> None:
         """Run SQL of loadcheck's own in the scenario's database, as the superuser."""

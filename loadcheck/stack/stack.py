@@ -54,6 +54,7 @@ class EmbeddedStack:
     console: str = field(repr=False)
     jwt: Jwt
     versions: Mapping[str, str]
+    _postgres: Postgres = field(repr=False)
     _postgrest: Postgrest = field(repr=False)
     _launcher: Launcher = field(repr=False)
     _processes: Processes = field(repr=False)
@@ -75,6 +76,10 @@ class EmbeddedStack:
             EnvironmentProblem: it did not.
         """
         await self._postgrest.reload_schema()
+
+    async def freshen(self) -> None:
+        """End every backend of the single role, so that the next request finds a new one."""
+        await self._postgres.end_backends()
 
     async def broken(self) -> NoReturn:
         """Wait until one of the programs ends.
@@ -154,6 +159,7 @@ class _Construction:
             console=self._console,
             jwt=self._jwt,
             versions=self._versions,
+            _postgres=self._postgres,
             _postgrest=postgrest,
             _launcher=self._launcher,
             _processes=self._processes,

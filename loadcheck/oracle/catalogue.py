@@ -1,0 +1,49 @@
+"""What PostgreSQL's catalogue knows of a finding's suspects."""
+
+from typing import Final
+
+from loadcheck.oracle.database import Database
+
+# A policy, or a function that anybody may call, that goes through a function marked IMMUTABLE which reads settings.
+_IMMUTABLE: Final = r"""
+    SELECT 'IMMUTABLE function ' || p.oid::regprocedure FROM pg_proc p
+    JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname !~ '^(pg_|information_schema)'
+    WHERE p.provolatile = 'i' AND p.prosrc ~* 'current_setting' ORDER BY 1"""
+
+_RELATION_HOLES: Final = """
+    SELECT CASE
+        WHEN c.relkind = 'm' THEN 'materialized view ' || c.oid::regclass || ': row security does not reach it'
+        WHEN c.relkind = 'v' AND NOT coalesce(c.reloptions::text ~ 'security_invoker=(true|on|1)', false)
+            THEN 'view ' || c.oid::regclass || ': without security_invoker it reads as its owner'
+        WHEN c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+            THEN 'table ' || c.oid::regclass || ': row security is not enabled'
+        WHEN c.relkind IN ('r', 'p') AND NOT c.relforcerowsecurity AND pg_get_userbyid(c.relowner) = $2
+            THEN 'table ' || c.oid::regclass || ': ' || $2 || ' owns it, and row security is not forced'
+        WHEN c.relkind IN ('r', 'p') THEN 'policies of table ' || c.oid::regclass
+        END
+    FROM pg_class c WHERE c.relname = ANY($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm')
+        AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'"""
+
+_FUNCTION_HOLES: Final = """
+    SELECT 'function ' || p.oid::regprocedure || ': SECURITY DEFINER, it reads as its owner' FROM pg_proc p
+    WHERE p.proname = ANY($1::text[]) AND p.prosecdef"""
+
+
+async def immutable_readers(database: Database) -> list[str]:
+    """Return the functions that are marked IMMUTABLE and read settings: plans keep what they once returned."""
+    async with database.reading() as connection:
+        return [record[0] for record in await connection.fetch(_IMMUTABLE)]
+
+
+async def holes(database: Database, names: list[str], role: str) -> list[str]:
+    """Return what lets rows through whoever asks.
+
+    Args:
+        database: Where they are.
+        names: Of the tables, views and functions that a request names.
+        role: The role that requests run as.
+    """
+    async with database.reading() as connection:
+        relations = await connection.fetch(_RELATION_HOLES, names, role)
+        functions = await connection.fetch(_FUNCTION_HOLES, names)
+    return [record[0] for record in (*functions, *relations) if record[0]]
