@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
+from loadcheck.engine.messages import target_url
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.keys import with_secret
 from loadcheck.run.inquiry import Freshen
@@ -79,7 +80,5 @@ def _named(target: Target, given: Given) -> Target:
             "Give --url (target.url) as well, or neither of the two.",
         )
     jwt = target.jwt if given.jwt_secret is None else with_secret(target.jwt, given.jwt_secret)
-    try:
-        return Target(**{**dict(target), "url": url.rstrip("/"), "database": SecretStr(database), "jwt": jwt})
-    except ValidationError:
-        raise UsageProblem(f"--url {url}: not a URL", "Write it like http://localhost:3000") from None
+    change = {"url": target_url(url) if url else "", "database": SecretStr(database), "jwt": jwt}
+    return target.model_copy(update=change)

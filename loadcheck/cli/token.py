@@ -41,11 +41,11 @@ async def _rows(scenario: Scenario, label: str, database: str | None) -> Mapping
     from_mixes = {index: mix.name for index, mix in enumerate(scenario.identities) if mix.from_ is not None}
     if label.partition("#")[0] not in from_mixes.values():
         return dict.fromkeys(from_mixes, ())
-    dsn = database or scenario.target.database.get_secret_value()
+    dsn = database or scenario.target.database.get_secret_value() or os.environ.get("LOADCHECK_DATABASE", "")
     if not dsn:
         raise UsageProblem(
             f"{label} is read from the database, and none is named",
-            "Give --database (target.database): the DSN of a role that sees every row.",
+            "Give --database (target.database) or LOADCHECK_DATABASE: the DSN of a role that sees every row.",
         )
     source = Database(dsn)
     try:

@@ -16,6 +16,7 @@ from loadcheck.identity.population import Identity, populate
 from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.inspect import read_identities
+from loadcheck.report.program import program
 from loadcheck.run.interruption import Interruption
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.model import Scenario, TokenKind
@@ -68,6 +69,9 @@ async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
         "",
         "Test it from another shell:",
         f"  {_run_line(loaded, stack)}",
+        "",
+        "Before the curl line of a finding, with $LOADCHECK_URL in place of its own:",
+        f"  {_export_line(stack)}",
     ]
     identity = await _first_valid(scenario, stack)
     if identity is not None:
@@ -76,8 +80,22 @@ async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
 
 
 def _run_line(loaded: LoadedScenario, stack: EmbeddedStack) -> str:
-    words = ["loadcheck", "run", str(loaded.path.absolute()), "--url", stack.url, "--database", stack.database]
+    words = [_program(), "run", str(loaded.path.absolute()), "--url", stack.url, "--database", stack.database]
     return shlex.join([*words, *_key_options(stack)])
+
+
+def _program() -> str:
+    """Return loadcheck as another shell finds it, in whatever folder that is."""
+    name = program()
+    return str(Path(name).absolute()) if "/" in name else name
+
+
+def _export_line(stack: EmbeddedStack) -> str:
+    """Return what tells `loadcheck token` of the stack; a private key made for it has no variable."""
+    given = {"LOADCHECK_URL": stack.url, "LOADCHECK_DATABASE": stack.database}
+    if secret := stack.jwt.secret.get_secret_value():
+        given["LOADCHECK_JWT_SECRET"] = secret
+    return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in given.items())])
 
 
 def _key_options(stack: EmbeddedStack) -> Iterator[str]:

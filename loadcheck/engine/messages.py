@@ -76,7 +76,7 @@ class Composer:
         self._population = population
         self._authorization = authorization
         self._nonce = nonce
-        base = _base(base_url)
+        base = target_url(base_url)
         given = {name: secret.get_secret_value() for name, secret in scenario.target.headers.items()}
         room = _KEPT // len(scenario.requests)
         self._shapes = [_Shape(request, base, given, room) for request in scenario.requests]
@@ -179,8 +179,12 @@ class _Body:
         return _json(fill_value(self._template, variables))
 
 
-def _base(url: str) -> str:
-    """Return the target's URL, checked and encoded, without a slash at its end."""
+def target_url(url: str) -> str:
+    """Return the target's URL, checked and encoded, without a slash at its end.
+
+    Raises:
+        UsageProblem: it cannot be sent to. The URL is not repeated: it may hold a password.
+    """
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -62,18 +62,25 @@ def diagnose(seen: Observations, code: str) -> Diagnosis:
         seen: What asking again has shown.
         code: The error code of the finding's answer, if it has one.
     """
-    told = (f"on fresh backends: {seen.fresh}", f"the run's inputs one at a time: {seen.replayed}")
     if code in LOST_SETTINGS:
-        return Diagnosis(Cause.TRANSACTION_FRAMING, (*told, f"{code}: the statement ran without its settings"))
-    if seen.fresh.asked and seen.fresh.wrong == seen.fresh.asked:
-        return Diagnosis(Cause.POLICY, (*told, _blaming(_ALWAYS, seen.holes)))
+        return Diagnosis(Cause.TRANSACTION_FRAMING, (f"{code}: the statement ran without its settings",))
+    if not seen.fresh.asked:
+        return Diagnosis(Cause.UNDETERMINED, ())
+    told = (f"on fresh backends: {seen.fresh}", f"the run's inputs one at a time: {seen.replayed}")
+    cause, conclusion = _conclude(seen)
+    return Diagnosis(cause, (*told, conclusion))
+
+
+def _conclude(seen: Observations) -> tuple[Cause, str]:
+    if seen.fresh.wrong == seen.fresh.asked:
+        return Cause.POLICY, _blaming(_ALWAYS, seen.holes)
     if seen.replayed.wrong and seen.immutable:
-        return Diagnosis(Cause.PLAN_CACHE, (*told, _blaming(_SEQUENCE, seen.immutable)))
+        return Cause.PLAN_CACHE, _blaming(_SEQUENCE, seen.immutable)
     if seen.replayed.wrong:
-        return Diagnosis(Cause.SESSION_STATE, (*told, _SEQUENCE))
-    if seen.replayed.asked and seen.fresh.asked:
-        return Diagnosis(Cause.TRANSACTION_FRAMING, (*told, _CONCURRENCY))
-    return Diagnosis(Cause.UNDETERMINED, told)
+        return Cause.SESSION_STATE, _SEQUENCE
+    if seen.replayed.asked:
+        return Cause.TRANSACTION_FRAMING, _CONCURRENCY
+    return Cause.UNDETERMINED, "right on fresh backends, and more could not be tried"
 
 
 def _blaming(reason: str, suspects: Sequence[str]) -> str:

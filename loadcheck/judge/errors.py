@@ -21,7 +21,11 @@ _OUTAGES: Final = (
     "PGRST001",  # the same, internally
     "PGRST002",  # the schema cache cannot be loaded
     "PGRST003",  # no connection of the pool came free in time
-    "08",  # connection exceptions
+    "08000",  # connection exceptions; not 08P01, which crossed prepared statements make
+    "08001",
+    "08003",
+    "08004",
+    "08006",
     "53",  # insufficient resources
     "57P",  # the server shuts down, crashed, or starts up
 )

@@ -32,17 +32,21 @@ class Dispute:
 
     Attributes:
         before: That truth; None when it was not at hand.
-        rows: The rows received, as `parse` returns them.
-        digests: Their digests, in order.
+        digests: Digests of the rows received, in order.
         total: The count received; None when rows alone are compared.
     """
 
     exchange: Exchange
     expectation: Expectation
     before: Truth | None
-    rows: tuple[Any, ...]
     digests: tuple[bytes, ...]
     total: int | None
+
+    @property
+    def rows(self) -> list[Any]:
+        """The rows received, as `parse` returns them; not kept, for many disputes may wait at once."""
+        answer = self.exchange.answer
+        return as_rows(parse(answer.body)) if answer is not None and self.digests else []
 
     def agrees_with(self, truth: Truth) -> bool:
         """Whether the answer is the right one by this truth."""
@@ -109,16 +113,22 @@ def _wrong_status(answer: Answer, expectation: Expectation, token: TokenKind) ->
             Symptom.REFUSED_TOKEN, f"a valid token was refused{_named(code)}", cause=Cause.TOKEN, code=code
         )
     if is_outage(status, code):
-        return unknown(f"{status}{_named(code)}: the target was not available", code)
+        return _away(status, code)
     expected = " or ".join(map(str, sorted(expectation.statuses)[:3]))
     reason = f"status {status}{_named(code)}, expected {expected}"
     cause = Cause.TRANSACTION_FRAMING if code in FRAMING else Cause.UNDETERMINED
     return violation(Symptom.WRONG_STATUS, reason, cause=cause, code=code, evidence=_excerpt(answer))
 
 
+def _away(status: int, code: str) -> Verdict:
+    return unknown(f"{status}{_named(code)}: the target was not available", code)
+
+
 def _wrong_error(answer: Answer, expectation: Expectation) -> Verdict | None:
     if expectation.error is None or (code := code_of(answer)) == expectation.error:
         return None
+    if is_outage(answer.status, code):
+        return _away(answer.status, code)
     reason = f"error code {code or 'missing'}, expected {expectation.error}"
     return violation(Symptom.WRONG_STATUS, reason, code=code, evidence=_excerpt(answer))
 
@@ -159,7 +169,7 @@ def _wrong_content(
         rows = tuple(as_rows(parse(answer.body)))
     except ValueError:
         return _not_json(answer)
-    dispute = Dispute(exchange, expectation, truth, rows, tuple(map(row_digest, rows)), _total(answer, len(rows)))
+    dispute = Dispute(exchange, expectation, truth, tuple(map(row_digest, rows)), _total(answer, len(rows)))
     if truth is None or not dispute.agrees_with(truth):
         return dispute
     return _wrong_range(answer, expectation, len(rows))
@@ -177,7 +187,7 @@ def _wrong_count(
         return violation(Symptom.WRONG_HEADERS, reason)
     if truth is not None and truth.total == total:
         return None
-    return Dispute(exchange, expectation, truth, (), (), total)
+    return Dispute(exchange, expectation, truth, (), total)
 
 
 def _wrong_range(answer: Answer, expectation: Expectation, rows: int) -> Verdict | None:
@@ -185,7 +195,7 @@ def _wrong_range(answer: Answer, expectation: Expectation, rows: int) -> Verdict
     stated = content_range(answer.headers.get("content-range", ""))
     if stated is None or not expectation.whole:
         return None
-    if stated.length == rows and stated.total in {None, rows}:
+    if stated.length == rows and (stated.total in {None, rows} or not expectation.counted):
         return None
     reason = f"Content-Range {_quoted(answer.headers['content-range'])} of an answer with {rows} rows"
     return violation(Symptom.WRONG_HEADERS, reason)

@@ -57,8 +57,9 @@ class Figures:
     """What a run's verdict rests on.
 
     Attributes:
-        checked: Exchanges judged ok or violation.
-        violations: Exchanges judged a violation.
+        checked: Exchanges of the measured phases judged ok or violation.
+        judged: The same of all phases, the warm-up included.
+        violations: Exchanges of all phases judged a violation.
         unknown: Exchanges that could not be judged.
         findings: How many findings the violations make.
         unchecked: Names of what was never checked, such as "request 'list'".
@@ -68,6 +69,7 @@ class Figures:
     """
 
     checked: int
+    judged: int
     violations: int
     unknown: int
     findings: int
@@ -81,7 +83,8 @@ def decide(figures: Figures, thresholds: Thresholds) -> Outcome:
     """Give the verdict of a run: a violation outweighs everything, then what makes a green run vacuous."""
     measured = _hold(thresholds, figures.measured)
     if figures.violations:
-        return Outcome(RunVerdict.FAIL, ExitCode.FAIL, (_failed(figures),), measured)
+        cut = () if figures.interrupted is None else ("the run was interrupted",)
+        return Outcome(RunVerdict.FAIL, ExitCode.FAIL, (_failed(figures), *cut), measured)
     doubts = [*_doubts(figures), *_unsampled(measured)]
     if figures.interrupted is not None:
         reason = f"interrupted; {figures.checked:,} answers checked until then, every one as expected"
@@ -98,7 +101,7 @@ def decide(figures: Figures, thresholds: Thresholds) -> Outcome:
 
 def _failed(figures: Figures) -> str:
     kinds = "1 finding" if figures.findings == 1 else f"{figures.findings} findings"
-    return f"{figures.violations:,} of {figures.checked:,} answers were wrong: {kinds}"
+    return f"{figures.violations:,} of {figures.judged:,} answers were wrong: {kinds}"
 
 
 def _doubts(figures: Figures) -> Iterator[str]:

@@ -34,7 +34,7 @@ def settle(dispute: Dispute, after: Reading, owners: Owners) -> Verdict:
         return unknown("rows change their owners while the run goes on")
     if before.agrees(after.truth) and not owners.moving:
         return _classify(dispute, after, owners)
-    # The right answer may have changed and changed back: only a row that was never the identity's own is evidence.
+    # The right answer may have changed and changed back: only rows that were another's at every look are evidence.
     return _never_own(dispute, before, after, owners) or unknown("the data changed while the request was under way")
 
 
@@ -75,13 +75,15 @@ def _somebodys(
     sources = Counter(owner for digest in extra if (owner := owners.of_row(digest)) not in {None, victim})
     if not sources:
         return None
-    evidence = _evidence(dispute, after, extra, missing)
+    source, _ = sources.most_common(1)[0]
+    theirs = [digest for digest in extra if owners.of_row(digest) == source]
+    evidence = _evidence(dispute, after, theirs, missing)
     whole = owners.of_whole(dispute.digests)
     if whole not in {None, victim}:
-        reason = f"the whole answer, {len(dispute.rows)} rows, is another identity's"
+        reason = f"the whole answer, {len(dispute.digests)} rows, is another identity's"
         return violation(Symptom.SWAPPED, reason, source=whole, evidence=evidence)
-    source, _ = sources.most_common(1)[0]
-    reason = f"{sources.total()} of {len(dispute.rows)} rows are another identity's"
+    whose = "another identity's" if len(sources) == 1 else f"those of {len(sources)} other identities"
+    reason = f"{sources.total()} of {len(dispute.digests)} rows are {whose}"
     return violation(Symptom.FOREIGN_ROWS, reason, source=source, evidence=evidence)
 
 
@@ -105,9 +107,9 @@ def _nobodys(dispute: Dispute, after: Reading, extra: list[bytes], missing: list
         return violation(Symptom.WRONG_EXCHANGE, reason, evidence=evidence)
     keys = set(map(_key, lost))
     if all(_key(row) in keys for row in strangers):
-        reason = f"{len(strangers)} of {len(dispute.rows)} rows have other values than they should"
+        reason = f"{len(strangers)} of {len(dispute.digests)} rows have other values than they should"
         return violation(Symptom.ALTERED_ROWS, reason, evidence=evidence)
-    reason = f"{len(strangers)} of {len(dispute.rows)} rows are no identity's of this scenario"
+    reason = f"{len(strangers)} of {len(dispute.digests)} rows are no identity's of this scenario"
     return violation(Symptom.FOREIGN_ROWS, reason, evidence=evidence)
 
 
@@ -116,7 +118,7 @@ def _only_missing(dispute: Dispute, after: Reading, missing: list[bytes]) -> Ver
         return None
     reason = f"{len(missing)} of its own {after.truth.row_count} rows are missing"
     if dispute.digests and b"".join(dispute.digests) == after.truth.rows[: -len(b"".join(missing))]:
-        reason += f"; the answer ends after the first {len(dispute.rows)}, as with a limit such as db-max-rows"
+        reason += f"; the answer ends after the first {len(dispute.digests)}, as with a limit such as db-max-rows"
     return violation(Symptom.MISSING_ROWS, reason, evidence=_evidence(dispute, after, [], missing))
 
 
@@ -138,13 +140,14 @@ def _among(rows: Iterable[_Row], digests: Iterable[bytes], wanted: Iterable[byte
 
 
 def _evidence(dispute: Dispute, after: Reading, extra: Sequence[bytes], missing: Sequence[bytes]) -> Evidence:
-    wrong = _among(dispute.rows, dispute.digests, extra)[:_SHOWN]
+    rows = dispute.rows
+    wrong = _among(rows, dispute.digests, extra)[:_SHOWN]
     gone = _among(after.rows, split(after.truth.rows), missing)[:_SHOWN]
     return Evidence(
         expected=after.rows[:_SHOWN],
-        received=tuple(map(show, dispute.rows[:_SHOWN])),
+        received=tuple(map(show, rows[:_SHOWN])),
         wrong=tuple(map(show, wrong)),
         missing=tuple(gone),
         expected_count=after.truth.row_count,
-        received_count=len(dispute.rows),
+        received_count=len(dispute.digests),
     )

@@ -24,6 +24,7 @@ Connection: TypeAlias = asyncpg.Connection
 
 _CONNECT_S: Final = 10.0
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+_BEGIN_READING: Final = f"{_BEGIN}; SET LOCAL row_security = off; SET LOCAL statement_timeout = '120s'"
 _AS_IDENTITY: Final = """
     SELECT set_config('search_path', $1, true), set_config('role', $2, true),
            set_config('request.jwt.claims', $3, true), set_config('request.method', 'GET', true),
@@ -68,7 +69,7 @@ class Database:
         async with self._turn:
             connection = await self._connected()
             try:
-                await connection.execute(f"{_BEGIN}; SET LOCAL row_security = off")
+                await connection.execute(_BEGIN_READING)
                 yield connection
                 await connection.execute("COMMIT")
             except BaseException:

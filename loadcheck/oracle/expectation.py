@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from loadcheck.oracle.query import Query
 from loadcheck.scenario.binding import bind
-from loadcheck.scenario.model import ClaimMix, Expect, Request, Scenario
+from loadcheck.scenario.model import ClaimMix, Expect, Request, Scenario, TokenKind
 from loadcheck.scenario.placeholders import Template
 
 Loc = tuple[str | int, ...]
@@ -14,6 +14,8 @@ Loc = tuple[str | int, ...]
 
 _WITH_CONTENT: Final = frozenset({200, 206})
 _SUCCESS: Final = frozenset(range(200, 300))
+# What a broken token gets where the scenario says nothing else. Without any token a caller may be anonymous.
+_REFUSED: Final = Expect(status=401)
 _FAILURE: Final = frozenset(range(400, 600))
 
 
@@ -31,7 +33,8 @@ class Expectation:
         literal: Rows that the scenario itself lists; None when it does not.
         count: The count that the scenario itself gives; None when it does not.
         ordered: Whether the rows' order matters.
-        whole: Whether a GET asks for the whole result, so that the rows are as many as any count says.
+        whole: Whether a GET asks for the whole result of a table, so that Content-Range tells how many rows there are.
+        counted: Whether the total in Content-Range is asked for, and exact.
         drawn: Names of request variables on which the truth depends.
         by_identity: Whether the truth depends on the identity, too.
     """
@@ -46,6 +49,7 @@ class Expectation:
     count: int | None
     ordered: bool
     whole: bool
+    counted: bool
     drawn: frozenset[str]
     by_identity: bool
 
@@ -98,9 +102,7 @@ class Expectations:
 
 
 def _compile(request: Request, r: int, mix: ClaimMix, m: int) -> Expectation:
-    expect, loc = (
-        (request.expect, ("requests", r, "expect")) if mix.expect is None else (mix.expect, ("identities", m, "expect"))
-    )
+    expect, loc = _applying(request, r, mix, m)
     query = _query(expect)
     return Expectation(
         loc=loc,
@@ -115,9 +117,19 @@ def _compile(request: Request, r: int, mix: ClaimMix, m: int) -> Expectation:
         count=expect.count if isinstance(expect.count, int) else None,
         ordered=request.ordered,
         whole=_whole(request),
+        counted="count=exact" in _header(request, "prefer"),
         drawn=_drawn(request, expect, query),
         by_identity=query is not None and (query.as_identity or bool(set(query.names) - request.vars.keys())),
     )
+
+
+def _applying(request: Request, r: int, mix: ClaimMix, m: int) -> tuple[Expect, Loc]:
+    """Return the identity's own expectation if it has one, else that of a broken token, else the request's."""
+    if mix.expect is not None:
+        return mix.expect, ("identities", m, "expect")
+    if mix.token not in {TokenKind.VALID, TokenKind.MISSING}:
+        return _REFUSED, ("identities", m, "token")
+    return request.expect, ("requests", r, "expect")
 
 
 def _query(expect: Expect) -> Query | None:
@@ -132,7 +144,12 @@ def _query(expect: Expect) -> Query | None:
 def _whole(request: Request) -> bool:
     parameters = {part.partition("=")[0] for part in request.path.partition("?")[2].split("&")}
     windowed = {"limit", "offset"} & parameters or "range" in map(str.lower, request.headers)
-    return request.method == "GET" and not windowed
+    # A function that returns JSON counts as one row, whatever is in it.
+    return request.method == "GET" and not windowed and not request.path.startswith("/rpc/")
+
+
+def _header(request: Request, name: str) -> str:
+    return next((value for given, value in request.headers.items() if given.lower() == name), "")
 
 
 def _drawn(request: Request, expect: Expect, query: Query | None) -> frozenset[str]:

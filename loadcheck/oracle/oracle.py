@@ -11,6 +11,7 @@ import asyncpg
 
 from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.identity.population import Population, bindings, variables
+from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.database import GONE, Database, sql_problem
 from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.query import Bindings, Query, Raw
@@ -61,6 +62,7 @@ class Oracle:
         self._truths = Truths(len(scenario.requests), len(population))
         self._as_identity_slots = asyncio.Semaphore(_AS_IDENTITY_AT_ONCE)
         postgrest = scenario.stack.postgrest
+        self._caller = Caller(postgrest)
         self._search_path = str(postgrest.get("db-schemas", "public"))
         self.requests_with_rows: set[int] = set()
         self._pre_request = str(postgrest["db-pre-request"]) if postgrest.get("db-pre-request") else None
@@ -186,21 +188,27 @@ class Oracle:
         return [known[one] for one in asked]
 
     async def _read_as_identities(self, query: Query, group: Sequence[Question]) -> list[Raw]:
+        asked = [(question.identity, query.select(self._bindings(question))) for question in group]
+        different = dict(zip(asked, group, strict=True))
         try:
             async with asyncio.TaskGroup() as tasks:
-                reading = [tasks.create_task(self._read_as_identity(query, question)) for question in group]
+                reading = {
+                    key: tasks.create_task(self._read_as_identity(query, question))
+                    for key, question in different.items()
+                }
         except* (EnvironmentProblem, asyncpg.PostgresError, *GONE) as failed:
             first = failed.exceptions[0]
         else:
-            return [task.result() for task in reading]
+            return [reading[key].result() for key in asked]
         raise first
 
     async def _read_as_identity(self, query: Query, question: Question) -> Raw:
-        identity = self._population[question.identity]
-        claims, role = json.dumps(dict(identity.claims)), str(identity.claims.get("role", "none"))
+        claims = self._caller.claims(self._population[question.identity])
         async with (
             self._as_identity_slots,
-            self._database.as_identity(claims, role, self._search_path, self._pre_request) as connection,
+            self._database.as_identity(
+                json.dumps(claims), str(claims["role"]), self._search_path, self._pre_request
+            ) as connection,
         ):
             (raw,) = await query.run(connection, [query.select(self._bindings(question))])
             return raw

@@ -13,11 +13,11 @@ class Generator:
     def __init__(self) -> None:
         self._cpu_before = _cpu_seconds()
 
-    def figures(self, missed: int) -> dict[str, float | None]:
-        """Return seconds of processor time, the process's largest memory in MB, and the missed arrivals."""
+    def figures(self) -> dict[str, float | None]:
+        """Return seconds of processor time, and the process's largest memory in MB."""
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _PER_MB
         cpu = _cpu_seconds() - self._cpu_before
-        return {"cpu_s": round(cpu, 3), "rss_max_mb": round(rss, 1), "missed": missed}
+        return {"cpu_s": round(cpu, 3), "rss_max_mb": round(rss, 1)}
 
 
 def _cpu_seconds() -> float:

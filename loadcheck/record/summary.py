@@ -22,6 +22,7 @@ from loadcheck.record.stored import (
 from loadcheck.record.tally import PhaseTally, Tally
 
 SCHEMA: Final = 1
+GENERATOR: Final = ("cpu_s", "rss_max_mb", "missed", "lag_p99_ms", "late_p99_ms", "starved_s")
 PERCENTS: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
 
 
@@ -36,7 +37,9 @@ class RunFacts:
         coverage: `backends`, `handoffs` and `distinct_handoffs`, as far as they are known.
         canaries: `planted` and `caught`, if there were any.
         leak_rate_upper_95: The rate of leaks that is ruled out with 95 % confidence, if known.
-        generator: What loadcheck itself used: `cpu_s`, `rss_max_mb`, `missed`.
+        generator: What loadcheck itself used and missed: `cpu_s`, `rss_max_mb`, and `missed` arrivals; by how much the
+            event loop (`lag_p99_ms`) and open-loop sending (`late_p99_ms`) were late; for how long sending waited for
+            expected rows (`starved_s`).
     """
 
     seed: int
@@ -86,7 +89,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "unknowns": dict(tally.unknowns.most_common()),
         "phases": [_phase(phase) for phase in tally.phases],
         "thresholds": [_threshold(measured) for measured in outcome.thresholds],
-        "generator": {name: facts.generator.get(name) for name in ("cpu_s", "rss_max_mb", "missed")},
+        "generator": {name: facts.generator.get(name) for name in GENERATOR},
     }
 
 

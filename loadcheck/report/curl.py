@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from loadcheck.record.redact import hide_tokens
 from loadcheck.record.stored import StoredMessage
+from loadcheck.report.program import program
 
 LONGEST_BODY: Final = 2000  # characters; a longer one is not something to paste
 _NARROWEST: Final = 20
@@ -59,7 +60,8 @@ def _words(message: StoredMessage) -> Iterator[_Word]:
     option = {"GET": "", "HEAD": "--head "}.get(method, f"-X {method} ")
     yield [f"curl -sS -i {option}", _Quoted(message["url"])]
     if message["token"] is not None:
-        yield ['-H "Authorization: Bearer $(', *_command(message["token"]), ')"']
+        token = [program(), *message["token"][1:]]
+        yield ['-H "Authorization: Bearer $(', *_command(token), ')"']
     for name, value in message["headers"].items():
         yield ["-H ", _Quoted(f"{name}: {value}")] if value is not None else _secret_header(name)
     body = message["body"]

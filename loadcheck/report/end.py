@@ -1,4 +1,4 @@
-"""The end report: the verdict and its reason first, the path of the run last."""
+"""The end report: the verdict and its reason first, the verdict again and the path of the run last."""
 
 import io
 import re
@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.rule import Rule
 from rich.text import Text
 
@@ -50,7 +49,7 @@ def report_svg(summary: Summary, findings: Sequence[StoredFinding], folder: Path
 
 def end_report(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> RenderableType:
     """Return the end report of a run, for a console of 80 columns or any other width."""
-    return Group(*_verdict(summary), *_sections(summary, findings), Text(""), *_path(folder))
+    return Group(*_verdict(summary), *_sections(summary, findings), Text(""), *_end(summary, folder))
 
 
 def _verdict(summary: Summary) -> Iterator[RenderableType]:
@@ -60,13 +59,25 @@ def _verdict(summary: Summary) -> Iterator[RenderableType]:
         line.append(f" ({explained})", style="bold yellow")
     yield line
     for reason in summary["reasons"][:_REASONS]:
-        yield Padding(plain(reason), (0, 0, 0, 2), expand=False)
+        yield _Indented(reason)
     if rest := summary["reasons"][_REASONS:]:
         yield Text(f"  and {plural(len(rest), 'more reason')}: summary.json")
     yield Text("")
     yield Text(_of_what(summary), style="dim", no_wrap=True, overflow="ellipsis")
     yield from map(plain, _checked(summary))
     yield from map(plain, _sure(summary))
+
+
+class _Indented:
+    """Text of any length, each of its lines two cells in and without spaces after it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = plain(text)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in self._text.wrap(console, max(options.max_width - 2, 1)):
+            line.rstrip()
+            yield Text("  ").append_text(line)
 
 
 def _of_what(summary: Summary) -> str:
@@ -84,7 +95,9 @@ def _checked(summary: Summary) -> Iterator[str]:
     known = {name.replace("_", " "): value for name, value in coverage.items() if value is not None}
     yield ", ".join(f"{value:,} {name}" for name, value in known.items())
     p50, p99 = (milliseconds(summary["latency_ms"][percent]) for percent in ("p50", "p99"))
-    yield f"{rate(summary['throughput_rps'])} over {seconds(summary['duration_s'])}, p50 {p50}, p99 {p99}"
+    measured = sum(phase["duration_s"] for phase in summary["phases"] if phase["measure"])
+    span = f"{seconds(measured)} measured ({seconds(summary['duration_s'])} in all)"
+    yield f"{rate(summary['throughput_rps'])} over {span}, p50 {p50}, p99 {p99}"
     warm_up = summary["warm_up"]
     if warm_up["sent"]:
         bad = f", {plural(warm_up['violation'], 'violation')}" if warm_up["violation"] else ""
@@ -147,5 +160,10 @@ def _itself(summary: Summary) -> Iterator[str]:
         yield "It was busy nearly all the time, so the latencies include its own: lower the load."
 
 
-def _path(folder: Path) -> Iterator[RenderableType]:
+def _end(summary: Summary, folder: Path) -> Iterator[RenderableType]:
+    """Tell the verdict once more, for a terminal on which its first telling has scrolled away."""
+    verdict = summary["verdict"]
+    yield Text.assemble(
+        ("verdict: ", "bold"), (verdict, _STYLES.get(verdict, "bold")), f", exit {summary['exit_code']}"
+    )
     yield Text.assemble(("run: ", "bold"), plain(str(folder)), overflow="fold")

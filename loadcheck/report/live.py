@@ -139,10 +139,12 @@ def _checked(tally: Tally) -> Iterator[RenderableType]:
     verdicts = Text.assemble(
         (f"{counts.ok:,} ok", "green" if counts.ok else "dim"),
         ", ",
-        (plural(tally.violations, "violation"), "bold red" if tally.violations else "dim"),
+        (plural(counts.violation, "violation"), "bold red" if counts.violation else "dim"),
         ", ",
         (f"{counts.unknown:,} unknown", "yellow" if counts.unknown else "dim"),
     )
+    if early := tally.warm_up.violation:
+        verdicts.append(f" (and {plural(early, 'violation')} in the warm-up)", style="bold red")
     yield _line("verdicts", verdicts)
 
 

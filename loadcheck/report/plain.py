@@ -11,7 +11,7 @@ from loadcheck.record.findings import finding_head
 from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import plural, rate
 from loadcheck.report.headlines import headline
-from loadcheck.report.progress import latency_line, load, share_done
+from loadcheck.report.progress import latency_line, load, recent_rate, share_done
 from loadcheck.report.text import cut, inert
 from loadcheck.run.observer import Gauges
 
@@ -68,7 +68,9 @@ class PlainReporter:
                 self._print(line)
 
     def _print(self, line: str) -> None:
-        self._console.print(Text(line, overflow="fold"), highlight=False)
+        # A file or a pipe has no width: one line stays one, for grep.
+        soft_wrap = not self._console.is_terminal
+        self._console.print(Text(line, overflow="fold"), highlight=False, soft_wrap=soft_wrap)
 
 
 class _Lines:
@@ -111,7 +113,7 @@ class _Lines:
 
     def _going_on(self, phase: PhaseTally, now: float) -> str:
         done = f"{share_done(phase, now):.0%} of {cut(phase.phase.name, 20)}".replace("%", " %")
-        return f"{done}: {rate(round(self._tally.recent.rate(now)))}, {_counts(phase)}"
+        return f"{done}: {rate(round(recent_rate(self._tally, phase, now)))}, {_counts(phase)}"
 
     def _ended(self, phase: PhaseTally) -> str:
         return f"{cut(phase.phase.name, 20)}: {_counts(phase)}, {latency_line(phase)}"

@@ -8,6 +8,7 @@ from loadcheck.scenario.model import Phase
 
 _MS: Final = 1000
 _TEN: Final = 10
+_RECENT_SECONDS: Final = 3
 
 
 def share_done(phase: PhaseTally, now: float) -> float:
@@ -47,10 +48,18 @@ def target_rate(phase: PhaseTally, now: float) -> float | None:
 
 
 def rate_line(tally: Tally, phase: PhaseTally, now: float) -> str:
-    """Return the rate of the last seconds against its target."""
+    """Return the rate of the last seconds of a phase against its target."""
     target = target_rate(phase, now)
     aim = f"of {_whole(target)}" if target is not None else f"with concurrency {phase.phase.concurrency}"
-    return f"{_whole(tally.recent.rate(now))} {aim}"
+    return f"{_whole(recent_rate(tally, phase, now))} {aim}"
+
+
+def recent_rate(tally: Tally, phase: PhaseTally, now: float) -> float:
+    """Return exchanges a second over the last seconds of a phase, what was before it left out."""
+    elapsed = now - (now if phase.started is None else phase.started)
+    if elapsed >= _RECENT_SECONDS + 1:  # the last whole seconds are all its own
+        return tally.recent.rate(now, _RECENT_SECONDS)
+    return phase.timed.counts.sent / elapsed if elapsed > 0 else 0.0
 
 
 def latency_line(phase: PhaseTally) -> str:

@@ -9,10 +9,11 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from loadcheck.judge.verdict import Cause
-from loadcheck.record.stored import StoredEvidence, StoredFinding, StoredIdentity
-from loadcheck.report.curl import LONGEST_BODY, curl_lines
+from loadcheck.record.stored import StoredEvidence, StoredFinding, StoredIdentity, StoredMessage
+from loadcheck.report.curl import LONGEST_BODY, curl_lines, quoted
 from loadcheck.report.figures import plural, seconds, times
 from loadcheck.report.headlines import headline
+from loadcheck.report.program import program
 from loadcheck.report.text import cut, inert
 
 _TOLD: Final = 5  # findings told as stories
@@ -52,11 +53,18 @@ def _story(finding: StoredFinding, width: int) -> Iterator[Text]:
     yield _line(_title(finding, width), "bold red")
     for label, text, style in _facts(finding, width):
         yield _line(cut(f"{'':<{_INDENT}}{label:<{_LABEL}}{text}", width), style)
-    yield _line("    repeat")
+    for label, text, style in _wrapped("repeat", _needed(finding["reproduce"]), width):
+        yield _line(cut(f"{'':<{_INDENT}}{label:<{_LABEL}}{text}", width), style)
     for line in curl_lines(finding["reproduce"], width):
         yield _line(line, "cyan")
     if len(finding["reproduce"]["body"] or "") > LONGEST_BODY:
         yield _line("    (its body is in findings.json)")
+
+
+def _needed(message: StoredMessage) -> str:
+    """Return what the curl command needs; whether the stack was embedded, and so is gone, is not stored."""
+    stack = f"embedded: `{quoted(program())} up FILE` gives a new stack's URL and key"
+    return f"needs PostgREST's jwt-secret in LOADCHECK_JWT_SECRET; {stack}" if message["token"] else stack
 
 
 def _line(text: str, style: str = "") -> Text:

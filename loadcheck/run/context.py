@@ -3,6 +3,7 @@
 from loadcheck.engine.events import Draw
 from loadcheck.identity.population import Population
 from loadcheck.judge.stamp import Asked, nonce_of
+from loadcheck.oracle.caller import Caller
 
 
 class Context:
@@ -10,15 +11,17 @@ class Context:
 
     Args:
         population: The identities.
+        caller: Tells their roles.
         run: Eight hexadecimal digits that tell this run from others.
 
     Attributes:
-        digests: The claims digest of each identity; empty for a target without the stamp.
+        digests: The claims digest of each identity; empty where there is no database to ask.
     """
 
-    def __init__(self, population: Population, run: str) -> None:
+    def __init__(self, population: Population, caller: Caller, run: str) -> None:
         self.digests: list[str] = []
         self._population = population
+        self._caller = caller
         self._run = run
 
     def nonce(self, draw: Draw) -> str:
@@ -27,5 +30,5 @@ class Context:
 
     def asked(self, draw: Draw) -> Asked:
         """Return what the stamp on a draw's answer must show."""
-        role = self._population[draw.identity].claims.get("role")
-        return Asked(self.nonce(draw), self.digests[draw.identity], role if isinstance(role, str) else None)
+        role = self._caller.role(self._population[draw.identity])
+        return Asked(self.nonce(draw), self.digests[draw.identity], role)

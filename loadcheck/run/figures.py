@@ -22,6 +22,7 @@ def figures(
     counts = tally.measured.counts
     return Figures(
         checked=counts.checked,
+        judged=counts.checked + tally.warm_up.checked,
         violations=tally.violations,
         unknown=counts.unknown,
         findings=len(findings),

@@ -22,8 +22,12 @@ from loadcheck.run.context import Context
 from loadcheck.run.preparation import Prepared
 
 _SETTLED_AT_ONCE: Final = 256
+_DISPUTES_WAITING: Final = 5_000
 _OWNERS_KEPT: Final = 64
 _OWNERS_FRESH_S: Final = 5.0
+_LOOKS: Final = 12
+_LOOK_S: Final = 0.05
+_GOLDEN: Final = 0.618033988749895
 # For how many sets of drawn values of one request everybody's truth is read, to name the source; then no more.
 _NEIGHBOURHOODS: Final = 300
 
@@ -78,11 +82,27 @@ class Judging:
         variables = self._prepared.variables(draw) if expectation.headers or expectation.json else _NOTHING
         verdict = judge(exchange, expectation, identity.token, before, variables)
         if isinstance(verdict, Dispute):
-            self._disputes.put_nowait(verdict)
+            self._dispute(verdict)
             return
         if verdict.ruling is Ruling.OK:
             self.canaries.offer(exchange, expectation, before, variables)
         self._give(exchange, verdict)
+
+    def _dispute(self, dispute: Dispute) -> None:
+        if self._disputes.qsize() < _DISPUTES_WAITING:
+            self._disputes.put_nowait(dispute)
+        else:
+            self._give(dispute.exchange, unknown("there were more wrong answers than could be looked at again"))
+
+    def abandon(self) -> None:
+        """Deliver what is still disputed as unknown: there is no more time to look at it again."""
+        while not self._disputes.empty():
+            self._leave([self._disputes.get_nowait()])
+            self._disputes.task_done()
+
+    def _leave(self, batch: Sequence[Dispute]) -> None:
+        for dispute in batch:
+            self._give(dispute.exchange, unknown("the run ended before the answer could be looked at again"))
 
     async def settle(self) -> None:
         """Settle disputes for as long as it runs."""
@@ -90,7 +110,11 @@ class Judging:
             batch = [await self._disputes.get()]
             while len(batch) < _SETTLED_AT_ONCE and not self._disputes.empty():
                 batch.append(self._disputes.get_nowait())
-            await self._settle_batch(batch)
+            try:
+                await self._settle_batch(batch)
+            except asyncio.CancelledError:
+                self._leave(batch)
+                raise
             for _ in batch:
                 self._disputes.task_done()
 
@@ -117,7 +141,7 @@ class Judging:
         if stamp is not None:
             draw = exchange.draw
             self.coverage.add(draw, self._population[draw.identity].mix, stamp)
-            verdict = in_context(verdict, stamp, self._context.asked(draw))
+            verdict = in_context(verdict, stamp, self._context.asked(draw)) if self._context.digests else verdict
         self._deliver(exchange, verdict)
 
     async def _remember_owners(self, batch: Sequence[Dispute]) -> None:
@@ -137,9 +161,19 @@ class Judging:
         if known is None or dispute.agrees_with(reading.truth):
             return NOBODY
         if self._clock.now() >= known.stale_at:
-            owners = known.owners.later(await self._oracle.neighbours_again(dispute.exchange.draw))
+            owners = await self._look_again(dispute.exchange.draw, known.owners)
             known = self._owners[key] = _Known(owners, self._clock.now() + _OWNERS_FRESH_S)
         return known.owners
+
+    async def _look_again(self, draw: Draw, owners: Owners) -> Owners:
+        """Read everybody's truth again; several times where rows are being written, to see whether any change hands."""
+        moving = await self._prepared.writes.moving(draw.request)
+        for look in range(_LOOKS if moving else 1):
+            # Uneven gaps: what changes to and fro at an even pace must not look the same each time.
+            await self._clock.sleep(0 if look == 0 else _LOOK_S * (0.5 + look * _GOLDEN % 1))
+            owners = owners.later(await self._oracle.neighbours_again(draw))
+        owners.moving = owners.moving or moving
+        return owners
 
     def _worth_reading(self, dispute: Dispute) -> bool:
         """Whether to read everybody's truth for a set of drawn values, which is done for so many sets only."""

@@ -16,8 +16,7 @@ from loadcheck.engine.messages import Message
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
 from loadcheck.identity.population import Population
-from loadcheck.judge.errors import code_of
-from loadcheck.judge.stamp import stamp_of
+from loadcheck.judge.errors import code_of, is_outage
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.rows import parse
 from loadcheck.scenario.model import Choice, IntRange, Scalar, Scenario, TokenKind, Variable
@@ -31,13 +30,12 @@ _MIXES_TRIED: Final = 5
 _SKEW_S: Final = 5.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Preflight:
     """Asks a few questions of the target, one after another.
 
     Attributes:
         compose: Makes the message of a draw.
-        stamped: Whether an answer carried the stamp.
     """
 
     scenario: Scenario
@@ -46,7 +44,6 @@ class Preflight:
     compose: Callable[[Draw], Message]
     transport: Transport
     clock: Clock
-    stamped: bool = False
 
     async def skew(self) -> float:
         """Return by how many seconds the target's clock is ahead of ours; 0.0 where it is close or not told.
@@ -54,9 +51,8 @@ class Preflight:
         Raises:
             EnvironmentProblem: nothing answers at the target.
         """
-        message = self.compose(next(self._probes()))
         before = self.clock.wall()
-        answer = await self._ask(message)
+        answer = await self._ask(Message("GET", f"{self.scenario.target.url}/", {}))
         theirs = _date(answer)
         if theirs is None:
             return 0.0
@@ -72,8 +68,10 @@ class Preflight:
         """
         probes = list(self._probes())
         answers = [await self._ask(self.compose(probe)) for probe in probes]
-        self.stamped = any(stamp_of(answer) for answer in answers)
+        if not answers:
+            return
         await self._refuse_wrong_key(probes, answers)
+        self._refuse_outage(answers)
         self._refuse_no_json(probes, answers)
         missing = [self._not_served(probe, answer) for probe, answer in zip(probes, answers, strict=True)]
         if any(missing):
@@ -98,6 +96,16 @@ class Preflight:
             "secret_base64 where jwt-secret-is-base64 is set, and the claims must hold its jwt-aud if there is one.",
         )
 
+    def _refuse_outage(self, answers: Sequence[Answer]) -> None:
+        """Tell a target that cannot answer anybody."""
+        told = {(answer.status, code_of(answer)) for answer in answers}
+        if all(is_outage(status, code) for status, code in told):
+            status, code = min(told)
+            raise EnvironmentProblem(
+                f"{self.scenario.target.url} answers every request with {status}{f' ({code})' if code else ''}",
+                "It is up, but what stands behind it is not: look at its log, its db-uri, and the pooler.",
+            )
+
     def _refuse_no_json(self, probes: Sequence[Draw], answers: Sequence[Answer]) -> None:
         """Tell a server that never speaks JSON from an answer that is broken now and then."""
         for probe, answer in zip(probes, answers, strict=True):
@@ -114,16 +122,11 @@ class Preflight:
         return self.expectations.of(probe.request, self.population[probe.identity].mix).expects_rows
 
     def _probes(self) -> Iterator[Draw]:
-        """Yield one draw a request that should succeed; the first of any kind where no request should."""
-        found = False
+        """Yield one draw for each request that reads and should succeed: nothing is written before its time."""
         for request, model in enumerate(self.scenario.requests):
-            mixes = [mix for mix in self._valid_mixes(request) if model.method in _SAFE_METHODS]
+            mixes = self._valid_mixes(request) if model.method in _SAFE_METHODS else []
             if mixes:
-                found = True
                 yield self._draw(request, mixes[0])
-        if not found:
-            request, mix, _ = next(iter(self.expectations))
-            yield self._draw(request, mix)
 
     def _others(self, probe: Draw) -> Iterator[Draw]:
         mixes = self._valid_mixes(probe.request)[1:_MIXES_TRIED]

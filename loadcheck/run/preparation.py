@@ -13,6 +13,7 @@ from loadcheck.oracle.database import Database
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.inspect import read_identities, sql_mistakes
 from loadcheck.oracle.oracle import Oracle
+from loadcheck.oracle.writes import Writes
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Scenario
@@ -29,6 +30,7 @@ class Prepared:
     population: Population
     expectations: Expectations
     oracle: Oracle
+    writes: Writes
     mint: Mint
     authorizations: Authorizations
 
@@ -57,7 +59,9 @@ async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, obse
     await authorizations.sign_all(_Steps(observer, clock, "tokens signed"))
     oracle = Oracle(database, scenario, population, expectations)
     await oracle.read_fixed(_Steps(observer, clock, "expected answers read"))
-    return Prepared(scenario, population, expectations, oracle, mint, authorizations)
+    writes = Writes(database, expectations, clock)
+    await writes.begin()
+    return Prepared(scenario, population, expectations, oracle, writes, mint, authorizations)
 
 
 class _Steps:

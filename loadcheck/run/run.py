@@ -2,11 +2,11 @@
 
 import asyncio
 import secrets
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.aiohttp_transport import AiohttpTransport
@@ -18,6 +18,7 @@ from loadcheck.engine.messages import Composer, Message
 from loadcheck.engine.transport import Transport
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Outcome, decide
+from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.stamp import claims_digests
 from loadcheck.record.coverage import Coverage
@@ -41,6 +42,9 @@ from loadcheck.run.preflight import Preflight
 from loadcheck.run.preparation import Prepared, prepare
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.tasks import ungrouped
+
+# How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
+_SETTLING_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,8 @@ class Run:
             stack.push_async_callback(transport.close)
             prepared = await prepare(self._loaded, database, self._clock, self._observer)
             authorization = prepared.authorizations.authorization
-            context = Context(prepared.population, secrets.token_hex(4))
+            caller = Caller(self._scenario.stack.postgrest)
+            context = Context(prepared.population, caller, secrets.token_hex(4))
             composer = Composer(self._scenario, prepared.population, target.url, authorization, context.nonce)
             preflight = Preflight(
                 scenario=self._scenario,
@@ -125,7 +130,7 @@ class Run:
             await clockwatch.align()
             await preflight.check()
             self._observer.step(f"{target.url} answers and takes the tokens")
-            if preflight.stamped:
+            if target.database.get_secret_value():
                 context.digests = await claims_digests(database, prepared.population)
             tally, findings = Tally(self._scenario, prepared.population), Findings()
             with History(folder.history, self._scenario, prepared.population) as history:
@@ -142,7 +147,9 @@ class Run:
                 clock=self._clock,
                 freshen=self._freshen,
             )
-            await inquiry.explain(findings)
+            if len(findings) and self._interruption.code is None:
+                self._observer.step("asking about the findings again, to name their cause")
+                await inquiry.explain(findings)
             outcome = self._outcome(prepared, judging, desk, facts)
             writer = FindingWriter(self._scenario, prepared.population, str(self._loaded.path), composer.compose)
             return _write_down(folder, writer, outcome, desk, facts)
@@ -152,9 +159,10 @@ class Run:
     ) -> RunFacts:
         """Send what the scenario's phases ask for, until every exchange has its verdict."""
         draws = Draws(self._scenario, prepared.population, self._options.seed)
+        feed = Feed(draws, prepared.oracle.prepare, self._clock)
         engine = Engine(
             phases=self._scenario.load,
-            feed=Feed(draws, prepared.oracle.prepare, self._clock),
+            feed=feed,
             compose=partial(_compose, composer, judging),
             transport=transport,
             clock=self._clock,
@@ -162,20 +170,36 @@ class Run:
             seed=self._options.seed,
         )
         generator, began = Generator(), self._clock.now()
-        self._interruption.soften(engine.stop)
+        self._interruption.soften(partial(_stop, engine, self._observer))
         self._observer.started(desk.tally, Gauges(lambda: self._clock.now() - began, lambda: engine.in_flight))
         try:
             await _to_the_end(engine, judging, desk.clockwatch)
+        except asyncio.CancelledError:
+            self._leave_early()
         finally:
+            judging.abandon()
             self._observer.finished()
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
             duration=self._clock.now() - began,
-            generator=generator.figures(desk.tally.missed_arrivals),
+            generator={
+                **generator.figures(),
+                "missed": desk.tally.missed_arrivals,
+                "lag_p99_ms": round(engine.lag.p99_s * 1000, 3),
+                "late_p99_ms": round(engine.lateness.p99_s * 1000, 3),
+                "starved_s": round(feed.starved_s, 3),
+            },
             canaries={"planted": judging.canaries.planted, "caught": judging.canaries.caught},
             **_covered(judging.coverage, desk.tally),
         )
+
+    def _leave_early(self) -> None:
+        """After a second signal: what was found so far is still written down; anything else cancels for good."""
+        task = asyncio.current_task()
+        if self._interruption.code is None or task is None:
+            raise asyncio.CancelledError
+        task.uncancel()
 
     def _outcome(self, prepared: Prepared, judging: Judging, desk: Desk, facts: RunFacts) -> Outcome:
         blind = [*blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)]
@@ -224,11 +248,18 @@ def _dispatch(tally: Tally, judging: Judging, event: Event) -> None:
 
 
 async def _to_the_end(engine: Engine, judging: Judging, clockwatch: Clockwatch) -> None:
-    """Run the engine, and wait until every dispute is settled."""
+    """Run the engine, and wait until every dispute is settled, or there is no more time for it."""
     with ungrouped():
         async with asyncio.TaskGroup() as tasks:
             beside = tasks.create_task(judging.settle()), tasks.create_task(clockwatch.watch())
             await engine.run()
-            await judging.settled()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SETTLING_S):
+                    await judging.settled()
             for task in beside:
                 task.cancel()
+
+
+def _stop(engine: Engine, observer: Observer) -> None:
+    observer.step("stopping: what is under way is still judged; once more leaves at once")
+    engine.stop()

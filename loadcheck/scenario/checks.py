@@ -14,6 +14,7 @@ from loadcheck.scenario.parts import Part, Parts
 from loadcheck.scenario.placeholders import value_names
 from loadcheck.scenario.problems import Hint, Problems, did_you_mean
 from loadcheck.scenario.programs import check_programs
+from loadcheck.scenario.settings import check_settings
 from loadcheck.scenario.statements import inspect
 
 _STATUSES: Final = range(100, 600)
@@ -37,6 +38,7 @@ def check(parts: Parts, document: Document, folder: Path, problems: Problems) ->
     checks.load()
     checks.faults()
     check_programs(parts.stack.model, document, problems)
+    check_settings(parts.stack.model, document, problems)
     check_sql_files(parts.stack.model.sql, document, folder, problems)
     check_private_key(parts.target.model.jwt, document, folder, problems)
 

@@ -8,6 +8,7 @@ import yaml
 
 from loadcheck.scenario.document import Document, Node
 from loadcheck.scenario.problems import Place, Problems, did_you_mean
+from loadcheck.scenario.reader import read_flow
 from loadcheck.scenario.scalars import plain_scalar
 
 
@@ -17,14 +18,16 @@ def override(document: Document, overrides: Mapping[str, str], problems: Problem
     Args:
         document: The scenario.
         overrides: Values by dotted path, whose parts are keys, list indexes or the names of list items, such as
-            `load.steady.duration`. A value is read as a YAML scalar, an empty one as empty text.
+            `load.steady.duration`. A value is read as YAML has it in one line: a scalar, `[a list]` or
+            `{a: mapping}`; an empty one is empty text.
         problems: Where mistakes are kept.
     """
     root = document.root
     for path, written in overrides.items():
         place = Place(f"--set {path}")
         try:
-            root = _replaced(root, path.split("."), Node(_scalar(written), place), place)
+            new = _node(written, place, problems)
+            root = root if new is None else _replaced(root, path.split("."), new, place)
         except ValueError as error:
             message, _, hint = str(error).partition("\n")
             problems.add(place, message, hint)
@@ -65,6 +68,23 @@ def _index(items: list[Node], part: str) -> int:
 def _name(item: Node) -> str:
     name = item.child("name")
     return name.value if name is not None and isinstance(name.value, str) else ""
+
+
+def _node(written: str, place: Place, problems: Problems) -> Node | None:
+    if written[:1] not in {"[", "{"}:
+        return Node(_scalar(written), place)
+    read = read_flow(written, place.file, problems)
+    return None if read is None else _placed(read, place)
+
+
+def _placed(node: Node, place: Place) -> Node:
+    """Return the same value with one place for all in it, which is not in the scenario's file."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: _placed(child, place) for key, child in value.items()}
+    elif isinstance(value, list):
+        value = [_placed(child, place) for child in value]
+    return replace(node, value=value, place=place, index=-1, keys=dict.fromkeys(node.keys, place))
 
 
 def _scalar(written: str) -> Any:

@@ -99,10 +99,10 @@ class Problems:
         )
 
 
-def nearest(word: str, candidates: Iterable[str]) -> str:
-    """Return the candidate that looks most like the word; empty when none does."""
+def nearest(word: str, candidates: Iterable[str], likeness: float = 0.6) -> str:
+    """Return the candidate that looks most like the word; empty when none is as alike, from 0 to 1."""
     by_lower = {candidate.lower(): candidate for candidate in islice(candidates, _COMPARED)}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[close[0]] if close else ""
 
 

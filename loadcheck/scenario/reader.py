@@ -61,23 +61,31 @@ def read(text: str, file: str, environ: Mapping[str, str], problems: Problems) -
         The document; None when it cannot be read to its end or is not a mapping.
     """
     reader = _Reader(file, environ, problems)
-    try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            reader.take(event)
-        return Document(reader.mapping(), text)
-    except _Unreadable as stop:
-        problems.add(stop.place, stop.message, stop.hint)
-    except yaml.MarkedYAMLError as error:
-        _add_syntax_error(error, file, problems)
-    except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        problems.add(place, "a control character, which YAML does not allow", "write it as an escape in double quotes")
-    return None
+    root = reader.mapping() if reader.read(text) else None
+    return None if root is None else Document(root, text)
+
+
+def read_flow(written: str, file: str, problems: Problems) -> Node | None:
+    """Read a list or mapping that stands alone, such as `{mode: session}`; a `${` in it is plain text.
+
+    Args:
+        written: It begins with a bracket or a brace.
+        file: What it is called in messages.
+        problems: Where mistakes are kept.
+
+    Returns:
+        The list or mapping; None when it cannot be read to its end.
+    """
+    reader = _Reader(file, {}, problems)
+    return reader.root if reader.read(written.replace("${", "$${")) else None
 
 
 class _Reader:
-    """Builds the tree of one document."""
+    """Builds the tree of one document.
+
+    Attributes:
+        root: The tree; None until it is whole.
+    """
 
     def __init__(self, file: str, environ: Mapping[str, str], problems: Problems) -> None:
         self._file = file
@@ -85,19 +93,38 @@ class _Reader:
         self._problems = problems
         self._open: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}
-        self._root: Node | None = None
+        self.root: Node | None = None
         self._values = 0
 
-    def mapping(self) -> Node:
-        """Return the document's mapping."""
-        if self._root is None or (self._root.value is None and not self._root.height):
-            raise _Unreadable(Place(self._file), "the file is empty", "a scenario begins with `name:`")
-        if not isinstance(self._root.value, dict):
-            raise _Unreadable(self._root.place, "a scenario is a mapping (`key: value`)", "it begins with `name:`")
-        return self._root
+    def read(self, text: str) -> bool:
+        """Read the whole text, and return whether that could be done; what is wrong goes to the problems."""
+        try:
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                self._take(event)
+        except _Unreadable as stop:
+            self._problems.add(stop.place, stop.message, stop.hint)
+        except yaml.MarkedYAMLError as error:
+            _add_syntax_error(error, self._file, self._problems)
+        except yaml.reader.ReaderError as error:
+            before = text[: error.position]
+            place = Place(self._file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+            hint = "write it as an escape in double quotes"
+            self._problems.add(place, "a control character, which YAML does not allow", hint)
+        else:
+            return True
+        return False
 
-    def take(self, event: yaml.Event) -> None:
-        """Take the next event of the parser."""
+    def mapping(self) -> Node | None:
+        """Return the document's mapping; what else it may be is a mistake."""
+        if self.root is None or (self.root.value is None and not self.root.height):
+            self._problems.add(Place(self._file), "the file is empty", "a scenario begins with `name:`")
+            return None
+        if not isinstance(self.root.value, dict):
+            self._problems.add(self.root.place, "a scenario is a mapping (`key: value`)", "it begins with `name:`")
+            return None
+        return self.root
+
+    def _take(self, event: yaml.Event) -> None:
         match event:
             case yaml.ScalarEvent():
                 self._scalar(event)
@@ -107,7 +134,7 @@ class _Reader:
                 self._end()
             case yaml.AliasEvent():
                 self._alias(event)
-            case yaml.DocumentStartEvent() if self._root is not None:
+            case yaml.DocumentStartEvent() if self.root is not None:
                 raise _Unreadable(self._place(event), "a second document", "put each scenario into a file of its own")
 
     def _node(self, value: Any, event: yaml.Event) -> Node:
@@ -211,7 +238,7 @@ class _Reader:
                 "a scenario is not the place for data: let SQL give the rows and identities",
             )
         if not self._open:
-            self._root = node
+            self.root = node
             return
         parent = self._open[-1]
         parent.node.size += node.size

@@ -104,6 +104,19 @@ def test_the_second_interrupt_leaves_at_once_and_leaves_nothing_running(tmp_path
     assert not gone(servers, within=5)
 
 
+def test_a_violation_wins_over_the_interrupts_and_is_written_down(tmp_path: Path) -> None:
+    leak = SCENARIOS / "leaks" / "A1" / "leak.yaml"
+    with started("run", leak, "--duration", "60s", "--out", tmp_path / "run") as process:
+        read_until(process, "VIOLATION")
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=15)
+    assert process.returncode == 1, out
+    told = summary(tmp_path / "run")
+    assert told["findings"]
+    assert "the run was interrupted" in told["reasons"]
+
+
 def test_killed_with_sigkill_no_server_is_left(tmp_path: Path) -> None:
     with started("run", PETS, "--set", "load.warm-up.duration=60s", "--out", tmp_path / "run") as process:
         read_until(process, "% of warm-up")

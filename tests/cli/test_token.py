@@ -65,7 +65,7 @@ def test_a_private_key_beside_the_scenario(tmp_path: Path) -> None:
         ("keeper", f"secret: '{SECRET}'", ["keeper#1 to keeper#20"]),
         ("keeper#21", f"secret: '{SECRET}'", ["keeper#1 to keeper#20"]),
         ("silent", f"secret: '{SECRET}'", ["silent has no token", "Authorization"]),
-        ("listed#1", f"secret: '{SECRET}'", ["--database"]),
+        ("listed#1", f"secret: '{SECRET}'", ["--database", "LOADCHECK_DATABASE"]),
         ("no-claim", "", ["no key", "--jwt-secret"]),
         ("no-claim", "secret: short", ["5 characters"]),
         ("no-claim", "private_key: none.pem, algorithm: RS256", ["none.pem"]),

@@ -99,6 +99,8 @@ def test_what_it_prints_works_when_pasted(scenario: Path, algorithm: str) -> Non
         assert json.loads(answer.stdout) == [{"id": 1}, {"id": 2}]
         assert "Ask it as listed#1:" in lines
         words = shlex.split(_line(lines, "loadcheck run "))
+        if algorithm == "HS256":
+            _repeat_a_finding(scenario, lines)
         assert words[2] == str(scenario)
         assert _line(lines, "url ").split()[1] == words[words.index("--url") + 1]
         assert _line(lines, "database ").split()[1] == words[words.index("--database") + 1]
@@ -112,6 +114,21 @@ def test_what_it_prints_works_when_pasted(scenario: Path, algorithm: str) -> Non
         assert done.returncode in {ExitCode.PASS, ExitCode.INCONCLUSIVE}, done.stdout + done.stderr
         process.send_signal(signal.SIGINT)
         assert process.wait(5) == ExitCode.PASS
+
+
+def _repeat_a_finding(scenario: Path, lines: list[str]) -> None:
+    """Paste what a finding of a run would be repeated with, after the line that prepares the shell for it."""
+    token = f"$({shlex.join(LOADCHECK)} token {scenario} 'listed#1')"
+    curl = f'curl -gsS "$LOADCHECK_URL/pets?select=id&order=id&limit=1" -H "Authorization: Bearer {token}"'
+    answer = subprocess.run(  # noqa: S602 -- pasted into a shell
+        f"{_line(lines, 'export ')}\n{curl}",
+        shell=True,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parent)},
+    )
+    assert json.loads(answer.stdout) == [{"id": 1}]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

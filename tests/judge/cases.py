@@ -16,12 +16,12 @@ from loadcheck.scenario.model import Scenario, TokenKind
 Rows = Sequence[Any]
 
 
-def expectation(expect: Mapping[str, Any], path: str = "/pets", method: str = "get") -> Expectation:
+def expectation(expect: Mapping[str, Any], path: str = "/pets", method: str = "get", **headers: str) -> Expectation:
     scenario = Scenario.model_validate(
         {
             "name": "case",
             "identities": [{"name": "keeper", "claims": {"user_type": "t"}}],
-            "requests": [{"name": "list", method: path, "expect": expect}],
+            "requests": [{"name": "list", method: path, "headers": headers, "expect": expect}],
         }
     )
     return Expectations(scenario).of(0, 0)

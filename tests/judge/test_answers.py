@@ -9,7 +9,8 @@ from loadcheck.judge.judge import Dispute, judge
 from loadcheck.judge.owners import NOBODY
 from loadcheck.judge.settle import settle
 from loadcheck.judge.verdict import Cause, Ruling, Symptom
-from loadcheck.scenario.model import TokenKind
+from loadcheck.oracle.expectation import Expectations
+from loadcheck.scenario.model import Scenario, TokenKind
 from tests.judge.cases import ROWS, body, exchange, expectation, reading, verdict
 
 MINE = [{"id": 1}, {"id": 2}]
@@ -93,8 +94,45 @@ def test_expected_headers_are_compared_and_absent_ones_must_be_absent() -> None:
 
 @pytest.mark.parametrize("stated", ["0-0/*", "0-2/*", "*/*", "0-1/3", "*/0"])
 def test_a_content_range_that_contradicts_the_rows_is_a_wrong_header(stated: str) -> None:
-    answer = verdict(exchange(body(MINE), content_range=stated), ROWS, reading(MINE))
+    counting = expectation({"rows": "SELECT 1"}, Prefer="count=exact")
+    answer = verdict(exchange(body(MINE), content_range=stated), counting, reading(MINE))
     assert answer.symptom is Symptom.WRONG_HEADERS
+
+
+@pytest.mark.parametrize("stated", ["0-1/1", "0-1/5"])
+def test_a_planned_or_estimated_count_is_no_promise(stated: str) -> None:
+    planned = expectation({"rows": "SELECT 1"}, Prefer="count=planned")
+    assert verdict(exchange(body(MINE), content_range=stated), planned, reading(MINE)).ruling is Ruling.OK
+
+
+def test_a_function_that_returns_json_counts_as_one_row() -> None:
+    rpc = expectation({"rows": "SELECT 1"}, "/rpc/mine")
+    assert verdict(exchange(body(MINE), content_range="0-0/*"), rpc, reading(MINE)).ruling is Ruling.OK
+
+
+@pytest.mark.parametrize("code", ["PGRST000", "57P01"])
+def test_an_outage_is_unknown_where_another_error_is_expected(code: str) -> None:
+    refused = expectation({"error": "42501"})
+    assert verdict(exchange(error(code), 503), refused, NONE).ruling is Ruling.UNKNOWN
+
+
+def test_a_protocol_violation_between_prepared_statements_is_evidence() -> None:
+    answer = verdict(exchange(error("08P01"), 400), ROWS, reading(MINE))
+    assert answer.symptom is Symptom.WRONG_STATUS
+
+
+@pytest.mark.parametrize("token", ["expired", "not-yet-valid", "wrong-key", "unsigned", "malformed"])
+def test_a_broken_token_without_an_expectation_of_its_own_must_be_refused(token: str) -> None:
+    scenario = Scenario.model_validate(
+        {
+            "name": "broken",
+            "identities": [{"name": "broken", "token": token, "claims": {"role": "r"}}],
+            "requests": [{"name": "list", "get": "/pets", "expect": {"rows": []}}],
+        }
+    )
+    refused = Expectations(scenario).of(0, 0)
+    assert verdict(exchange(b"", 401), refused, NONE, token=TokenKind(token)).ruling is Ruling.OK
+    assert verdict(exchange(b"[]"), refused, NONE, token=TokenKind(token)).symptom is Symptom.ACCEPTED_TOKEN
 
 
 @pytest.mark.parametrize("stated", ["0-1/*", "0-1/2"])

@@ -62,7 +62,21 @@ def test_the_verdict_and_its_reason_come_first_and_the_path_last() -> None:
     lines = failed().splitlines()
     assert lines[0] == "verdict: fail"
     assert lines[1].startswith("  16 of 6,594 exchanges broke row security")
-    assert lines[-1] == f"run: {FOLDER}"
+    assert lines[-2:] == ["verdict: fail, exit 1", f"run: {FOLDER}"]
+
+
+def test_lines_that_are_wrapped_have_no_spaces_after_them() -> None:
+    reasons = ("many words " * 30, "犬 " * 100)
+    text = report(build_summary(tally(), [], replace(FAILED, reasons=reasons), FACTS))
+    lines = text.partition("\n\n")[0].splitlines()[1:]
+    assert len(lines) > 8
+    assert all(line.startswith("  ") and line == line.rstrip() and cell_len(line) <= 80 for line in lines)
+
+
+def test_the_rate_is_told_with_the_time_that_it_is_over() -> None:
+    summary = build_summary(tally(violations=False), [], PASSED, FACTS)
+    assert "\n99.9/s over 1 min 00 s measured (1 min 03 s in all), p50 " in report(summary)
+    assert summary["throughput_rps"] == pytest.approx(5994 / 60)
 
 
 def test_a_finding_is_told_as_a_story() -> None:
@@ -79,13 +93,23 @@ def test_a_finding_is_told_as_a_story() -> None:
         "    why         21 rows came back, 1 of them belongs to keeper#17",
         "    cause       session-state",
         "    seen        12 times, by 3 identities, first at 4.2 s in steady",
-        "    repeat",
+        "    repeat      needs PostgREST's jwt-secret in LOADCHECK_JWT_SECRET; embedded:",
+        "                `loadcheck up FILE` gives a new stack's URL and key",
         "curl -sS -i 'http://127.0.0.1:3000/pets?select=id,name,keeper&order=id' \\",
         "  -H \"Authorization: Bearer $(loadcheck token scenarios/pets.yaml 'keeper#3')\" \\",
         "  -H 'Accept: application/json' \\",
         "  -H 'apikey: '\"$APIKEY\"",
         "",
     ]
+
+
+def test_a_finding_without_a_token_needs_no_key_to_repeat() -> None:
+    silent = writer().stored(finding())
+    silent["reproduce"]["token"] = None
+    file = io.StringIO()
+    print_report(Console(file=file, width=80), build_summary(tally(), [], FAILED, FACTS), [silent], FOLDER)
+    assert "LOADCHECK_JWT_SECRET" not in file.getvalue()
+    assert "    repeat      embedded: `loadcheck up FILE` gives a new stack's" in file.getvalue()
 
 
 def test_thresholds_stand_beside_what_was_measured() -> None:
@@ -166,7 +190,10 @@ def test_hostile_content_neither_widens_the_report_nor_leaves_its_place() -> Non
     assert widest(text) <= 80
     assert "[bold]" in text
     assert all(char.isprintable() or char == "\n" for char in text)
-    assert [line for line in text.splitlines() if line.startswith("verdict:")] == ["verdict: fail"]
+    assert [line for line in text.splitlines() if line.startswith("verdict:")] == [
+        "verdict: fail",
+        "verdict: fail, exit 1",
+    ]
     assert len(text.splitlines()) < 350
 
 

@@ -7,6 +7,7 @@ from loadcheck.engine.events import PhaseEnded, PhaseStarted
 from loadcheck.judge.verdict import OK
 from loadcheck.record.tally import Tally
 from loadcheck.report.live import LiveReporter, View
+from loadcheck.report.progress import rate_line
 from loadcheck.run.observer import Gauges
 from loadcheck.scenario.model import Scenario
 from tests.record.samples import FOREIGN, SCENARIO, STATUS, exchange, finding, population, tally
@@ -36,7 +37,7 @@ def test_the_view_tells_phase_rate_latency_and_verdicts() -> None:
     assert lines[5] == "in flight 32, 1 missed arrival"
     assert lines[6].startswith("latency   p50 1")
     assert lines[7] == "checked   5,994 of 6,000 sent, 502 identities (and 600 in the warm-up)"
-    assert lines[8] == "verdicts  5,982 ok, 13 violations, 6 unknown"
+    assert lines[8] == "verdicts  5,982 ok, 12 violations, 6 unknown (and 1 violation in the warm-up)"
 
 
 def test_the_view_counts_by_claim_mix_and_status() -> None:
@@ -53,6 +54,19 @@ def test_the_last_findings_are_listed_a_line_each() -> None:
     lines = shown(view)
     assert lines[-1] == "F7 foreign-rows x7: keeper#3 asked for list and got rows of keeper#17"
     assert sum(line.startswith("F") for line in lines) == 5
+
+
+def test_a_phase_that_just_began_has_a_rate_of_its_own() -> None:
+    """What the phase before it did in the same seconds is not its."""
+    counted = Tally(SCENARIO, population())
+    counted.phase_started(PhaseStarted(1, SCENARIO.load[1], 15.0))
+    for seq in range(3000):
+        counted.add(exchange(seq, at=15.0 + seq / 100), OK)
+    counted.phase_started(PhaseStarted(2, SCENARIO.load[2], 45.0))
+    for seq in range(1500):
+        counted.add(exchange(seq, phase=2, at=45.0 + seq / 400), OK)
+    rates = [rate_line(counted, counted.phases[2], now) for now in (45.0, 48.75, 49.0)]
+    assert rates == ["0/s of 400/s", "400/s of 450/s", "367/s of 453/s"]
 
 
 def test_a_closed_loop_has_a_concurrency_in_place_of_a_target_rate() -> None:

@@ -19,11 +19,11 @@ from tests.record.samples import FOREIGN, SCENARIO, exchange, finding, populatio
 class Run:
     """A run whose time the test sets, told in plain lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, terminal: bool = False) -> None:
         self.now = 0.0
         self.tally = Tally(SCENARIO, population())
         self.file = io.StringIO()
-        self.reporter = PlainReporter(Console(file=self.file, width=80))
+        self.reporter = PlainReporter(Console(file=self.file, width=80, force_terminal=terminal, color_system=None))
         self.gauges = Gauges(lambda: self.now, lambda: 32)
 
     def begin(self, index: int) -> None:
@@ -72,8 +72,14 @@ def test_a_phase_that_goes_on_gets_a_line_every_few_seconds() -> None:
     assert len(run.lines()) == 3
 
 
-def test_long_lines_are_folded_not_cut() -> None:
+def test_a_line_is_one_line_where_no_terminal_shows_it() -> None:
     run = Run()
+    run.reporter.step("many words " * 20 + "and [bold]\x1b[2J the end")
+    assert run.lines() == ["many words " * 20 + r"and [bold]\x1b[2J the end"]
+
+
+def test_on_a_terminal_long_lines_are_folded_not_cut() -> None:
+    run = Run(terminal=True)
     run.reporter.step("x" * 100 + "[bold]\x1b[2J")
     assert "".join(run.lines()) == "x" * 100 + r"[bold]\x1b[2J"
     assert max(map(len, run.lines())) <= 80

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import pytest
 from pydantic import SecretStr
 
 from loadcheck.clock import SystemClock
@@ -31,7 +32,14 @@ requests:
 """
 
 
-MOVE = "UPDATE moving SET keeper = 'tenant-' || 1 + ($1 + id) % 8 WHERE id % 5 = $1 % 5"
+MOVING = """
+CREATE TABLE moving (id int, name text, keeper text);
+GRANT SELECT ON moving TO role_readwrite;
+INSERT INTO moving SELECT n, 'name', 'tenant-' || 1 + n % 8 FROM generate_series(1, 80) AS n;
+ALTER TABLE moving ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON moving TO role_readwrite
+    USING (keeper = current_setting('request.jwt.claims', true)::json->>'user_type');
+"""
 
 
 @dataclass
@@ -94,34 +102,65 @@ async def test_a_target_whose_clock_is_another_gets_tokens_of_its_time(
     assert any(re.search(r"clock is 3(599|600|601) s ahead: tokens follow it", step) for step in told.steps)
 
 
-async def test_data_that_change_during_the_run_are_no_violation(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE moving SET keeper = 'tenant-' || 1 + ($1 + id) % 8 WHERE id % 5 = $1 % 5",
+        "UPDATE moving SET keeper = 'tenant-' || 1 + $1 % 2 WHERE id = 8",
+        "UPDATE moving SET name = 'name ' || $1 % 2 WHERE id = 8",
+    ],
+    ids=["many rows change hands", "one row changes hands, to and fro", "one value changes, to and fro"],
+)
+@pytest.mark.parametrize("pause", [0.01, 0.4])
+async def test_data_that_change_during_the_run_are_no_violation(
+    change: str, pause: float, pets_stack: EmbeddedStack, tmp_path: Path
+) -> None:
     """Somebody else writes all the time: what is read before and after brackets every answer."""
     owner = await asyncpg.connect(pets_stack.database)
-    await owner.execute("""
-        CREATE TABLE moving (id int, keeper text); GRANT SELECT ON moving TO role_readwrite;
-        INSERT INTO moving SELECT n, 'tenant-' || 1 + n % 8 FROM generate_series(1, 80) AS n;
-        ALTER TABLE moving ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON moving TO role_readwrite
-            USING (keeper = current_setting('request.jwt.claims', true)::json->>'user_type');""")
+    await owner.execute(MOVING)
     await pets_stack.reload_schema()
-    moving = SCENARIO.replace("pets", "moving").replace("id,name,keeper", "id,keeper").replace("id, name,", "id,")
+
+    async def write() -> None:
+        for n in itertools.count():
+            await owner.execute(change, n)
+            await asyncio.sleep(pause)
+
+    writer = asyncio.create_task(write())
     try:
-
-        async def write() -> None:
-            for n in itertools.count():
-                await owner.execute(
-                    "UPDATE moving SET keeper = 'tenant-' || 1 + ($1 + id) % 8 WHERE id % 5 = $1 % 5", n
-                )
-                await asyncio.sleep(0.01)
-
-        writer = asyncio.create_task(write())
-        ended, _ = await run(pets_stack, tmp_path, "{name: moving, concurrency: 8, duration: 4s}", scenario=moving)
+        phase = "{name: moving, concurrency: 8, duration: 4s}"
+        ended, _ = await run(pets_stack, tmp_path, phase, scenario=SCENARIO.replace("pets", "moving"))
+    finally:
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
-    finally:
+        await owner.execute("DROP TABLE moving")
         await owner.close()
     counts = ended.summary["exchanges"]
     assert counts["violation"] == 0, ended.findings
     assert counts["ok"] > 100
+
+
+async def test_a_leak_is_seen_while_others_write(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
+    owner = await asyncpg.connect(pets_stack.database)
+    await owner.execute(MOVING)
+    await owner.execute("CREATE VIEW leaking AS SELECT * FROM moving; GRANT SELECT ON leaking TO role_readwrite")
+    await pets_stack.reload_schema()
+
+    async def write() -> None:
+        for n in itertools.count(1000):
+            await owner.execute("INSERT INTO moving VALUES ($1, 'new', 'tenant-' || 1 + $1 % 8)", n)
+            await asyncio.sleep(0.05)
+
+    writer = asyncio.create_task(write())
+    leaking = SCENARIO.replace("/pets", "/leaking").replace("FROM pets", "FROM moving")
+    try:
+        ended, _ = await run(pets_stack, tmp_path, "{name: leak, concurrency: 4, duration: 4s}", scenario=leaking)
+    finally:
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+        await owner.execute("DROP TABLE moving CASCADE")
+        await owner.close()
+    assert ended.summary["exit_code"] == 1
+    assert {finding["symptom"] for finding in ended.findings} == {"foreign-rows"}
 
 
 async def test_every_exchange_is_in_the_history_once_with_its_verdict(

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from loadcheck.scenario.model import PgBouncer
 from tests.scenario.files import MINIMAL, loaded, told
 
 TEXT = (
@@ -29,7 +30,32 @@ def test_values_are_replaced_by_key_index_and_name(tmp_path: Path) -> None:
     assert scenario.stack.postgrest == {"db-pool": 10}
 
 
+def test_lists_and_mappings_are_written_as_yaml_has_them_in_a_line(tmp_path: Path) -> None:
+    overrides = {
+        "stack.pooler": "{mode: session, size: 2}",
+        "stack.sql": "[]",
+        "identities.keeper.claims": '{role: "x", list: [1, {a: true}]}',
+        "stack.postgrest": '{app.settings.x: "${HOME}"}',
+        "load": "[{name: one, concurrency: 1, duration: 1s}]",
+        "load.one.duration": "3s",
+    }
+    scenario = loaded(tmp_path, TEXT, overrides).scenario
+    assert scenario.stack.pooler == PgBouncer(mode="session", size=2)
+    assert scenario.stack.sql == []
+    assert scenario.identities[0].claims == {"role": "x", "list": [1, {"a": True}]}
+    assert scenario.stack.postgrest == {"app.settings.x": "${HOME}"}
+    assert [(phase.name, phase.duration) for phase in scenario.load] == [("one", 3)]
+
+
 WRONG = [
+    ("faults", "[{do: x}]", "faults are not in this version", "leave them out"),
+    (
+        "stack.pooler",
+        "{mode: sesion}",
+        "`mode` must be one of transaction, session, statement",
+        "did you mean `session`?",
+    ),
+    ("requests.list.expect.rows", "[{id: '{nn}'}]", "{nn} is neither a claim nor a variable here", "did you mean `n`?"),
     ("load.steady.duration", "soon", "`duration` is not a duration", "write it like 250ms, 10s, 5m or 1h"),
     ("load.stedy.x", "1", "`stedy` is neither the name nor the index of one of these 2", "did you mean `steady`?"),
     ("load.5.x", "1", "`5` is neither the name nor the index of one of these 2", "known here: warm, steady"),
@@ -44,6 +70,20 @@ WRONG = [
 @pytest.mark.parametrize(("path", "value", "problem", "hint"), WRONG)
 def test_a_wrong_one_is_told_as_such(tmp_path: Path, path: str, value: str, problem: str, hint: str) -> None:
     assert told(tmp_path, TEXT, {path: value}) == [f"--set {path}: {problem}" + (hint and f"\n    {hint}")]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("{mode: session, x: [}", "1:21: not YAML: did not find expected node content"),
+        ("{mode: session} more", "1:17: not YAML: did not find expected <document start>"),
+        ("{size: 1, size: 2}", "1:11: `size` is given twice"),
+        ("[*a]", "1:2: the alias *a names no anchor before it"),
+    ],
+)
+def test_a_list_or_mapping_that_cannot_be_read(tmp_path: Path, value: str, problem: str) -> None:
+    (one,) = told(tmp_path, TEXT, {"stack.pooler": value})
+    assert one.startswith(f"--set stack.pooler:{problem}")
 
 
 def test_an_alias_elsewhere_keeps_its_value(tmp_path: Path) -> None:

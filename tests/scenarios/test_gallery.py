@@ -34,6 +34,9 @@ def test_the_leak_is_found(folder: Path, tmp_path: Path) -> None:
         assert each["source"]["claims"] != each["victim"]["claims"]
         if each["symptom"] == "swapped":
             assert keepers(each) <= {each["source"]["claims"].get("user_type")}
+    assert max(found, key=lambda each: each["count"])["cause"] == wanted["cause"], ended.text
+    hole_or_leak = {"policy", "session-state", "plan-cache"}
+    assert {each["cause"] for each in found} & hole_or_leak <= {wanted["cause"]}, ended.text
 
 
 def test_its_repaired_twin_is_clean(folder: Path, tmp_path: Path) -> None:
