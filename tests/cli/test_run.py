@@ -34,6 +34,9 @@ def test_pets_pass_on_the_embedded_stack(tmp_path: Path) -> None:
     counts = told["exchanges"]
     assert counts["sent"] == counts["ok"] + counts["violation"] + counts["unknown"] >= 1560
     assert {"200", "206", "401", "403"} <= told["statuses"].keys()
+    assert told["coverage"]["handoffs"] > 1000
+    assert told["canaries"]["caught"] == told["canaries"]["planted"] > 0
+    assert 0 < told["leak_rate_upper_95"] < 0.01
     assert len(history(tmp_path / "run")) == counts["sent"] + told["warm_up"]["sent"]
 
 
@@ -107,7 +110,7 @@ def test_the_second_interrupt_leaves_at_once_and_leaves_nothing_running(tmp_path
 def test_a_violation_wins_over_the_interrupts_and_is_written_down(tmp_path: Path) -> None:
     leak = SCENARIOS / "leaks" / "A1" / "leak.yaml"
     with started("run", leak, "--duration", "60s", "--out", tmp_path / "run") as process:
-        read_until(process, "VIOLATION")
+        read_until(process, "violation:")
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=15)
@@ -136,6 +139,8 @@ def test_a_threshold_that_does_not_hold_is_told_apart_from_a_violation(tmp_path:
 
 
 def test_a_threshold_without_a_sample_is_inconclusive(tmp_path: Path) -> None:
-    ended = loadcheck("run", PETS, *SHORT, "--set", "thresholds.handoffs=1", "--out", tmp_path / "run")
+    unstamped = ("--set", "stack.stamp=false", "--set", "thresholds.handoffs=1")
+    ended = loadcheck("run", PETS, *SHORT, *unstamped, "--out", tmp_path / "run")
     assert ended.code == 2, ended.text
-    assert "handoffs" in ended.out
+    assert "threshold handoffs has no sample" in ended.out
+    assert summary(tmp_path / "run")["coverage"]["handoffs"] is None
