@@ -13,8 +13,7 @@ import asyncpg
 from loadcheck.clock import Clock
 from loadcheck.engine.draws import Draws
 from loadcheck.engine.events import Draw, Exchange
-from loadcheck.engine.messages import Message
-from loadcheck.engine.transport import LostAnswer, Transport
+from loadcheck.engine.transport import LostAnswer
 from loadcheck.errors import LoadcheckError
 from loadcheck.judge.diagnosis import Observations, Trial, diagnose
 from loadcheck.judge.errors import LOST_SETTINGS
@@ -22,9 +21,7 @@ from loadcheck.judge.findings import Finding
 from loadcheck.judge.judge import Dispute, judge
 from loadcheck.judge.verdict import Cause, Ruling, Symptom
 from loadcheck.oracle.catalogue import holes, immutable_readers
-from loadcheck.oracle.database import Database
-from loadcheck.run.preparation import Prepared
-from loadcheck.scenario.model import Scenario
+from loadcheck.run.parts import Parts
 
 Freshen = Callable[[], Awaitable[None]]
 """Ends every backend of the single role, so that the next request finds a new one."""
@@ -54,17 +51,13 @@ class Inquiry:
     """Asks about findings whose cause their answers alone do not tell.
 
     Attributes:
+        parts: What sends and what knows the right answers.
         seed: The run's, from which its inputs are drawn again.
-        compose: Makes the message of a draw.
         freshen: Gives fresh backends; None for a target, whose backends are not ours to end.
     """
 
-    scenario: Scenario
-    prepared: Prepared
-    database: Database
+    parts: Parts
     seed: int
-    compose: Callable[[Draw], Message]
-    transport: Transport
     clock: Clock
     freshen: Freshen | None
 
@@ -86,13 +79,13 @@ class Inquiry:
             return Observations()
 
     async def _try(self, finding: Finding, freshen: Freshen) -> Observations:
-        request = self.scenario.requests[finding.request]
+        request = self.parts.prepared.scenario.requests[finding.request]
         names = re.findall(r"[A-Za-z_][A-Za-z0-9_]*", request.path)
         return Observations(
             fresh=await self._fresh(finding.first.draw, freshen),
             replayed=await self._replay(finding, freshen),
-            immutable=await immutable_readers(self.database),
-            holes=await holes(self.database, names, self.scenario.stack.role),
+            immutable=await immutable_readers(self.parts.database),
+            holes=await holes(self.parts.database, names, self.parts.prepared.scenario.stack.role),
         )
 
     async def _fresh(self, draw: Draw, freshen: Freshen) -> Trial:
@@ -119,9 +112,9 @@ class Inquiry:
         last = finding.first.draw.seq
         if last > _REPLAYED_UP_TO:
             return Trial()
-        draws = Draws(self.scenario, self.prepared.population, self.seed)
+        draws = Draws(self.parts.prepared.scenario, self.parts.prepared.population, self.seed)
         history = deque(islice(draws, last + 1 + _REPLAYED_AFTER), maxlen=_REPLAYED)
-        await self.prepared.oracle.prepare(list(history))
+        await self.parts.prepared.oracle.prepare(list(history))
         await freshen()
         verdicts = [await self._is_wrong_in_the_end(draw) for draw in history]
         return _trial([wrong for draw, wrong in zip(history, verdicts, strict=True) if draw.request == finding.request])
@@ -129,16 +122,16 @@ class Inquiry:
     async def _is_wrong(self, draw: Draw) -> bool | None:
         """Ask once; None when there is no telling."""
         try:
-            answer = await self.transport.send(self.compose(draw))
+            answer = await self.parts.transport.send(self.parts.composer.compose(draw))
         except LostAnswer:
             return None
         now = self.clock.now()
         exchange = Exchange(draw, 0, now, now, now, answer)
-        identity = self.prepared.population[draw.identity]
-        expectation = self.prepared.expectations.of(draw.request, identity.mix)
-        (reading,) = await self.prepared.oracle.read_again([draw]) if expectation.needs_truth else (None,)
+        identity = self.parts.prepared.population[draw.identity]
+        expectation = self.parts.prepared.expectations.of(draw.request, identity.mix)
+        (reading,) = await self.parts.prepared.oracle.read_again([draw]) if expectation.needs_truth else (None,)
         truth = None if reading is None else reading.truth
-        verdict = judge(exchange, expectation, identity.token, truth, self.prepared.variables(draw))
+        verdict = judge(exchange, expectation, identity.token, truth, self.parts.prepared.variables(draw))
         if isinstance(verdict, Dispute):
             return True
         return None if verdict.ruling is Ruling.UNKNOWN else verdict.ruling is Ruling.VIOLATION

@@ -43,6 +43,16 @@ class Interruption:
         """Have the first signal call `stop`, and only the second one cancel."""
         self._gentle = stop
 
+    def forgive(self) -> None:
+        """Take back the cancelling of the second signal, so that what was found can be written down.
+
+        Raises:
+            asyncio.CancelledError: it was not a signal that cancelled.
+        """
+        if self.code is None or self._task is None:
+            raise asyncio.CancelledError
+        self._task.uncancel()
+
     def _receive(self, code: ExitCode) -> None:
         self.code = self.code or code
         gentle, self._gentle = self._gentle, None

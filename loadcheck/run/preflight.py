@@ -15,11 +15,10 @@ from loadcheck.engine.events import Answer, Draw, Lost
 from loadcheck.engine.messages import Message
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
-from loadcheck.identity.population import Population
 from loadcheck.judge.errors import code_of, is_outage
-from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.rows import parse
-from loadcheck.scenario.model import Choice, IntRange, Scalar, Scenario, TokenKind, Variable
+from loadcheck.run.preparation import Prepared
+from loadcheck.scenario.model import Choice, IntRange, Scalar, TokenKind, Variable
 
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
@@ -35,15 +34,19 @@ class Preflight:
     """Asks a few questions of the target, one after another.
 
     Attributes:
+        prepared: The scenario's identities and expectations.
         compose: Makes the message of a draw.
     """
 
-    scenario: Scenario
-    population: Population
-    expectations: Expectations
+    prepared: Prepared
     compose: Callable[[Draw], Message]
     transport: Transport
     clock: Clock
+
+    @property
+    def url(self) -> str:
+        """The target."""
+        return self.prepared.scenario.target.url
 
     async def skew(self) -> float:
         """Return by how many seconds the target's clock is ahead of ours; 0.0 where it is close or not told.
@@ -52,7 +55,7 @@ class Preflight:
             EnvironmentProblem: nothing answers at the target.
         """
         before = self.clock.wall()
-        answer = await self._ask(Message("GET", f"{self.scenario.target.url}/", {}))
+        answer = await self._ask(Message("GET", f"{self.url}/", {}))
         theirs = _date(answer)
         if theirs is None:
             return 0.0
@@ -77,8 +80,8 @@ class Preflight:
         if any(missing):
             raise UsageProblem(
                 "the target does not serve what the scenario asks for:\n" + "\n".join(filter(None, missing)),
-                f"Is {self.scenario.target.url} the right PostgREST? Is the table in a schema of db-schemas, and was "
-                "the schema cache reloaded since it was made (NOTIFY pgrst, 'reload schema')?",
+                f"Is {self.url} the right PostgREST? Is the table in a schema of db-schemas, and was the schema cache "
+                "reloaded since it was made (NOTIFY pgrst, 'reload schema')?",
             )
 
     async def _refuse_wrong_key(self, probes: Sequence[Draw], answers: Sequence[Answer]) -> None:
@@ -91,7 +94,7 @@ class Preflight:
             return
         code = code_of(answers[0])
         raise EnvironmentProblem(
-            f"{self.scenario.target.url} refuses every token ({_UNAUTHORIZED}{f', {code}' if code else ''})",
+            f"{self.url} refuses every token ({_UNAUTHORIZED}{f', {code}' if code else ''})",
             "Check the key and the algorithm (--jwt-secret, target.jwt): they must be PostgREST's jwt-secret, "
             "secret_base64 where jwt-secret-is-base64 is set, and the claims must hold its jwt-aud if there is one.",
         )
@@ -102,28 +105,28 @@ class Preflight:
         if all(is_outage(status, code) for status, code in told):
             status, code = min(told)
             raise EnvironmentProblem(
-                f"{self.scenario.target.url} answers every request with {status}{f' ({code})' if code else ''}",
+                f"{self.url} answers every request with {status}{f' ({code})' if code else ''}",
                 "It is up, but what stands behind it is not: look at its log, its db-uri, and the pooler.",
             )
 
     def _refuse_no_json(self, probes: Sequence[Draw], answers: Sequence[Answer]) -> None:
         """Tell a server that never speaks JSON from an answer that is broken now and then."""
         for probe, answer in zip(probes, answers, strict=True):
-            request = self.scenario.requests[probe.request]
+            request = self.prepared.scenario.requests[probe.request]
             if answer.status == _OK and answer.body and self._expects_rows(probe) and not _is_json(answer.body):
                 kind = answer.headers.get("content-type", "no content type")
                 raise EnvironmentProblem(
-                    f"{self.scenario.target.url} answers request {request.name!r} with {kind}, not with JSON",
+                    f"{self.url} answers request {request.name!r} with {kind}, not with JSON",
                     "Is it PostgREST that answers there, or a page before it? Does the request ask for another "
                     "format with an Accept header?",
                 )
 
     def _expects_rows(self, probe: Draw) -> bool:
-        return self.expectations.of(probe.request, self.population[probe.identity].mix).expects_rows
+        return self.prepared.expectations.of(probe.request, self.prepared.population[probe.identity].mix).expects_rows
 
     def _probes(self) -> Iterator[Draw]:
         """Yield one draw for each request that reads and should succeed: nothing is written before its time."""
-        for request, model in enumerate(self.scenario.requests):
+        for request, model in enumerate(self.prepared.scenario.requests):
             mixes = self._valid_mixes(request) if model.method in _SAFE_METHODS else []
             if mixes:
                 yield self._draw(request, mixes[0])
@@ -135,16 +138,16 @@ class Preflight:
     def _valid_mixes(self, request: int) -> list[int]:
         return [
             mix
-            for mix, model in enumerate(self.scenario.identities)
+            for mix, model in enumerate(self.prepared.scenario.identities)
             if model.token is TokenKind.VALID
-            and self.population.ranges[mix]
-            and (expectation := self.expectations.get(request, mix)) is not None
+            and self.prepared.population.ranges[mix]
+            and (expectation := self.prepared.expectations.get(request, mix)) is not None
             and expectation.statuses & {200, 206}
         ]
 
     def _draw(self, request: int, mix: int) -> Draw:
-        values = tuple(_any_value(variable) for variable in self.scenario.requests[request].vars.values())
-        return Draw(0, request, self.population.ranges[mix][0], values)
+        values = tuple(_any_value(variable) for variable in self.prepared.scenario.requests[request].vars.values())
+        return Draw(0, request, self.prepared.population.ranges[mix][0], values)
 
     async def _ask(self, message: Message) -> Answer:
         """Ask; once more where the target had closed the kept connection, as it may between two questions."""
@@ -159,7 +162,7 @@ class Preflight:
             raise self._unusable(loss.lost) from None
 
     def _unusable(self, lost: Lost) -> LoadcheckError:
-        limit = self.scenario.target.timeout
+        limit = self.prepared.scenario.target.timeout
         what, advice = {
             Lost.CONNECT: ("nothing answers at", "Is PostgREST running there? Check --url (target.url)."),
             Lost.TIMEOUT: (
@@ -175,12 +178,12 @@ class Preflight:
                 "Narrow the request with limit= or select=, or raise target.max_answer.",
             ),
         }.get(lost, ("the connection was closed by", "Look at the target's log; try the URL with curl."))
-        return EnvironmentProblem(f"{what} {self.scenario.target.url}", advice)
+        return EnvironmentProblem(f"{what} {self.url}", advice)
 
     def _not_served(self, probe: Draw, answer: Answer) -> str | None:
         if answer.status != _NOT_FOUND:
             return None
-        request = self.scenario.requests[probe.request]
+        request = self.prepared.scenario.requests[probe.request]
         path = re.sub(r"\?.*", "", request.path)
         code = code_of(answer) or "no PostgREST error code"
         return f"  request {request.name!r}: {request.method} {path} answers 404 ({code})"

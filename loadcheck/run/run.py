@@ -1,50 +1,28 @@
 """A run: the whole flow put together, from a loaded scenario to an outcome and its run folder."""
 
-import asyncio
-import secrets
-from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
 
 from loadcheck.clock import Clock
-from loadcheck.engine.aiohttp_transport import AiohttpTransport
-from loadcheck.engine.draws import Draws
-from loadcheck.engine.engine import Engine
-from loadcheck.engine.events import Draw, Event, Exchange, Missed, PhaseEnded, PhaseStarted
-from loadcheck.engine.feed import Feed
-from loadcheck.engine.messages import Composer, Message
-from loadcheck.engine.transport import Transport
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Outcome, decide
-from loadcheck.oracle.caller import Caller
-from loadcheck.oracle.database import Database
-from loadcheck.oracle.stamp import claims_digests
-from loadcheck.record.coverage import Coverage
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.folder import RunFolder
-from loadcheck.record.generator import Generator
 from loadcheck.record.history import History
 from loadcheck.record.stored import StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.run.blindness import blindness
-from loadcheck.run.clockwatch import Clockwatch
-from loadcheck.run.context import Context
 from loadcheck.run.desk import Desk
 from loadcheck.run.figures import figures
 from loadcheck.run.inquiry import Freshen, Inquiry
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
-from loadcheck.run.observer import Gauges, Observer
-from loadcheck.run.preflight import Preflight
-from loadcheck.run.preparation import Prepared, prepare
+from loadcheck.run.load import Load
+from loadcheck.run.observer import Observer
+from loadcheck.run.parts import Parts, put_together
+from loadcheck.run.preparation import Prepared
 from loadcheck.scenario.load import LoadedScenario
-from loadcheck.tasks import ungrouped
-
-# How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
-_SETTLING_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,99 +85,35 @@ class Run:
         """
         folder = RunFolder.create(self._options.out, self._scenario.name, self._started)
         folder.write_scenario(self._loaded.resolved)
-        async with AsyncExitStack() as stack:
-            target = self._scenario.target
-            database = Database(target.database.get_secret_value())
-            stack.push_async_callback(database.close)
-            transport = AiohttpTransport(target.timeout, target.max_answer)
-            stack.push_async_callback(transport.close)
-            prepared = await prepare(self._loaded, database, self._clock, self._observer)
-            authorization = prepared.authorizations.authorization
-            caller = Caller(self._scenario.stack.postgrest)
-            context = Context(prepared.population, caller, secrets.token_hex(4))
-            composer = Composer(self._scenario, prepared.population, target.url, authorization, context.nonce)
-            preflight = Preflight(
-                scenario=self._scenario,
-                population=prepared.population,
-                expectations=prepared.expectations,
-                compose=composer.compose,
-                transport=transport,
-                clock=self._clock,
-            )
-            clockwatch = Clockwatch(prepared, preflight, self._observer, self._clock)
-            await clockwatch.align()
-            await preflight.check()
-            self._observer.step(f"{target.url} answers and takes the tokens")
-            if target.database.get_secret_value():
-                context.digests = await claims_digests(database, prepared.population)
-            tally, findings = Tally(self._scenario, prepared.population), Findings()
-            with History(folder.history, self._scenario, prepared.population) as history:
-                desk = Desk(prepared.population, clockwatch, tally, findings, history, self._observer)
-                judging = Judging(prepared, context, self._clock, desk.deliver)
-                facts = await self._load(prepared, composer, transport, judging, desk)
-            inquiry = Inquiry(
-                scenario=self._scenario,
-                prepared=prepared,
-                database=database,
-                seed=self._options.seed,
-                compose=composer.compose,
-                transport=transport,
-                clock=self._clock,
-                freshen=self._freshen,
-            )
-            if len(findings) and self._interruption.code is None:
-                self._observer.step("asking about the findings again, to name their cause")
-                await inquiry.explain(findings)
-            outcome = self._outcome(prepared, judging, desk, facts)
-            writer = FindingWriter(self._scenario, prepared.population, str(self._loaded.path), composer.compose)
+        async with put_together(self._loaded, self._clock, self._observer) as parts:
+            population = parts.prepared.population
+            tally, findings = Tally(self._scenario, population), Findings()
+            with History(folder.history, self._scenario, population) as history:
+                desk = Desk(population, parts.clockwatch, tally, findings, history, self._observer)
+                judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
+                facts = await self._load(parts, judging, desk)
+            await self._explain(parts, findings)
+            outcome = self._outcome(parts.prepared, judging, desk, facts)
+            writer = FindingWriter(self._scenario, population, str(self._loaded.path), parts.composer.compose)
             return _write_down(folder, writer, outcome, desk, facts)
 
-    async def _load(
-        self, prepared: Prepared, composer: Composer, transport: Transport, judging: Judging, desk: Desk
-    ) -> RunFacts:
-        """Send what the scenario's phases ask for, until every exchange has its verdict."""
-        draws = Draws(self._scenario, prepared.population, self._options.seed)
-        feed = Feed(draws, prepared.oracle.prepare, self._clock)
-        engine = Engine(
-            phases=self._scenario.load,
-            feed=feed,
-            compose=partial(_compose, composer, judging),
-            transport=transport,
-            clock=self._clock,
-            emit=partial(_dispatch, desk.tally, judging),
-            seed=self._options.seed,
-        )
-        generator, began = Generator(), self._clock.now()
-        self._interruption.soften(partial(_stop, engine, self._observer))
-        self._observer.started(desk.tally, Gauges(lambda: self._clock.now() - began, lambda: engine.in_flight))
-        try:
-            await _to_the_end(engine, judging, desk.clockwatch)
-        except asyncio.CancelledError:
-            self._leave_early()
-        finally:
-            judging.abandon()
-            self._observer.finished()
+    async def _load(self, parts: Parts, judging: Judging, desk: Desk) -> RunFacts:
+        load, began = Load(parts, judging, desk, self._options.seed, self._clock), self._clock.now()
+        await load.run(self._observer, self._interruption)
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
             duration=self._clock.now() - began,
-            generator={
-                **generator.figures(),
-                "missed": desk.tally.missed_arrivals,
-                "lag_p99_ms": round(engine.lag.p99_s * 1000, 3),
-                "late_p99_ms": round(engine.lateness.p99_s * 1000, 3),
-                "starved_s": round(feed.starved_s, 3),
-            },
+            generator=load.generator(),
             canaries={"planted": judging.canaries.planted, "caught": judging.canaries.caught},
-            **_covered(judging.coverage, desk.tally),
+            **load.covered(),
         )
 
-    def _leave_early(self) -> None:
-        """After a second signal: what was found so far is still written down; anything else cancels for good."""
-        task = asyncio.current_task()
-        if self._interruption.code is None or task is None:
-            raise asyncio.CancelledError
-        task.uncancel()
+    async def _explain(self, parts: Parts, findings: Findings) -> None:
+        if not findings or self._interruption.code is not None:
+            return
+        self._observer.step("asking about the findings again, to name their cause")
+        await Inquiry(parts, self._options.seed, self._clock, self._freshen).explain(findings)
 
     def _outcome(self, prepared: Prepared, judging: Judging, desk: Desk, facts: RunFacts) -> Outcome:
         blind = [*blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)]
@@ -219,47 +133,3 @@ def _write_down(folder: RunFolder, writer: FindingWriter, outcome: Outcome, desk
     folder.write_findings(findings)
     folder.write_summary(summary)
     return Ended(summary, findings, folder.path)
-
-
-def _covered(coverage: Coverage, tally: Tally) -> dict[str, Any]:
-    """Return what the stamps showed; nothing where there were none."""
-    if not coverage.stamped:
-        return {}
-    coverage.close()
-    counted = {name: getattr(coverage, name) for name in ("backends", "handoffs", "distinct_handoffs")}
-    return {"coverage": counted, "leak_rate_upper_95": None if tally.violations else coverage.leak_rate_upper_95}
-
-
-def _compose(composer: Composer, judging: Judging, draw: Draw) -> Message:
-    judging.sending(draw)
-    return composer.compose(draw)
-
-
-def _dispatch(tally: Tally, judging: Judging, event: Event) -> None:
-    match event:
-        case Exchange():
-            judging.take(event)
-        case Missed():
-            tally.missed(event)
-        case PhaseStarted():
-            tally.phase_started(event)
-        case PhaseEnded():
-            tally.phase_ended(event)
-
-
-async def _to_the_end(engine: Engine, judging: Judging, clockwatch: Clockwatch) -> None:
-    """Run the engine, and wait until every dispute is settled, or there is no more time for it."""
-    with ungrouped():
-        async with asyncio.TaskGroup() as tasks:
-            beside = tasks.create_task(judging.settle()), tasks.create_task(clockwatch.watch())
-            await engine.run()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_SETTLING_S):
-                    await judging.settled()
-            for task in beside:
-                task.cancel()
-
-
-def _stop(engine: Engine, observer: Observer) -> None:
-    observer.step("stopping: what is under way is still judged; once more leaves at once")
-    engine.stop()

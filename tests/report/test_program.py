@@ -3,10 +3,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from loadcheck.report.program import program
 
 from loadcheck.record.stored import StoredMessage
 from loadcheck.report.curl import curl_lines
+from loadcheck.report.program import program
 
 MESSAGE: StoredMessage = {
     "method": "GET",

@@ -1,0 +1,117 @@
+"""The load of a run: the engine at work, with everything that judges beside it."""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from loadcheck.clock import Clock
+from loadcheck.engine.draws import Draws
+from loadcheck.engine.engine import Engine
+from loadcheck.engine.events import Draw, Event, Exchange, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.feed import Feed
+from loadcheck.engine.messages import Message
+from loadcheck.record.generator import Generator
+from loadcheck.run.desk import Desk
+from loadcheck.run.interruption import Interruption
+from loadcheck.run.judging import Judging
+from loadcheck.run.observer import Gauges, Observer
+from loadcheck.run.parts import Parts
+from loadcheck.tasks import ungrouped
+
+# How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
+_SETTLING_S: Final = 60.0
+
+
+class Load:
+    """Sends what the scenario's phases ask for, until every exchange has its verdict.
+
+    Args:
+        parts: What sends and what knows the right answers.
+        judging: Judges every exchange.
+        desk: Takes every verdict.
+        seed: What the inputs are drawn from.
+        clock: The run's clock.
+    """
+
+    def __init__(self, parts: Parts, judging: Judging, desk: Desk, seed: int, clock: Clock) -> None:
+        prepared = parts.prepared
+        self._parts = parts
+        self._judging = judging
+        self._desk = desk
+        self._clock = clock
+        self._generator = Generator()
+        self._feed = Feed(Draws(prepared.scenario, prepared.population, seed), prepared.oracle.prepare, clock)
+        self._engine = Engine(
+            phases=prepared.scenario.load,
+            feed=self._feed,
+            compose=self._compose,
+            transport=parts.transport,
+            clock=clock,
+            emit=self._take,
+            seed=seed,
+        )
+
+    async def run(self, observer: Observer, interruption: Interruption) -> None:
+        """Run every phase; the first signal ends it in order, the second at once, both with all verdicts delivered."""
+        began = self._clock.now()
+        interruption.soften(partial(self._stop, observer))
+        observer.started(self._desk.tally, Gauges(lambda: self._clock.now() - began, lambda: self._engine.in_flight))
+        try:
+            await self._to_the_end()
+        except asyncio.CancelledError:
+            interruption.forgive()
+        finally:
+            self._judging.abandon()
+            observer.finished()
+
+    def generator(self) -> dict[str, float | None]:
+        """Return what loadcheck itself used and missed, and by how much it was late."""
+        return {
+            **self._generator.figures(),
+            "missed": self._desk.tally.missed_arrivals,
+            "lag_p99_ms": round(self._engine.lag.p99_s * 1000, 3),
+            "late_p99_ms": round(self._engine.lateness.p99_s * 1000, 3),
+            "starved_s": round(self._feed.starved_s, 3),
+        }
+
+    def covered(self) -> dict[str, Any]:
+        """Return what the stamps showed; nothing where there were none."""
+        coverage = self._judging.coverage
+        if not coverage.stamped:
+            return {}
+        coverage.close()
+        counted = {name: getattr(coverage, name) for name in ("backends", "handoffs", "distinct_handoffs")}
+        clean = not self._desk.tally.violations
+        return {"coverage": counted, "leak_rate_upper_95": coverage.leak_rate_upper_95 if clean else None}
+
+    async def _to_the_end(self) -> None:
+        with ungrouped():
+            async with asyncio.TaskGroup() as tasks:
+                settling = tasks.create_task(self._judging.settle())
+                watching = tasks.create_task(self._parts.clockwatch.watch())
+                await self._engine.run()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_SETTLING_S):
+                        await self._judging.settled()
+                settling.cancel()
+                watching.cancel()
+
+    def _stop(self, observer: Observer) -> None:
+        observer.step("stopping: what is under way is still judged; once more leaves at once")
+        self._engine.stop()
+
+    def _compose(self, draw: Draw) -> Message:
+        self._judging.sending(draw)
+        return self._parts.composer.compose(draw)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Exchange():
+                self._judging.take(event)
+            case Missed():
+                self._desk.tally.missed(event)
+            case PhaseStarted():
+                self._desk.tally.phase_started(event)
+            case PhaseEnded():
+                self._desk.tally.phase_ended(event)

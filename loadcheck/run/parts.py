@@ -1,0 +1,63 @@
+"""The parts of a run that need the target and the database, for as long as it lasts."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from loadcheck.clock import Clock
+from loadcheck.engine.aiohttp_transport import AiohttpTransport
+from loadcheck.engine.messages import Composer
+from loadcheck.engine.transport import Transport
+from loadcheck.oracle.caller import Caller
+from loadcheck.oracle.database import Database
+from loadcheck.oracle.stamp import claims_digests
+from loadcheck.run.clockwatch import Clockwatch
+from loadcheck.run.context import Context
+from loadcheck.run.observer import Observer
+from loadcheck.run.preflight import Preflight
+from loadcheck.run.preparation import Prepared, prepare
+from loadcheck.scenario.load import LoadedScenario
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What sends, what knows the right answers, and what keeps both in step with the target."""
+
+    prepared: Prepared
+    database: Database
+    transport: Transport
+    composer: Composer
+    context: Context
+    clockwatch: Clockwatch
+
+
+@asynccontextmanager
+async def put_together(loaded: LoadedScenario, clock: Clock, observer: Observer) -> AsyncIterator[Parts]:
+    """Yield the parts once the target has answered as it should, and close them in the end.
+
+    Raises:
+        LoadcheckError: the target, the database or the scenario does not allow a run.
+    """
+    target = loaded.scenario.target
+    async with AsyncExitStack() as stack:
+        database = Database(target.database.get_secret_value())
+        stack.push_async_callback(database.close)
+        transport = AiohttpTransport(target.timeout, target.max_answer)
+        stack.push_async_callback(transport.close)
+        prepared = await prepare(loaded, database, clock, observer)
+        context = Context(prepared.population, Caller(loaded.scenario.stack.postgrest), secrets.token_hex(4))
+        if target.database.get_secret_value():
+            context.digests = await claims_digests(database, prepared.population)
+        composer = _composer(prepared, target.url, context)
+        preflight = Preflight(prepared, composer.compose, transport, clock)
+        clockwatch = Clockwatch(prepared, preflight, observer, clock)
+        await clockwatch.align()
+        await preflight.check()
+        observer.step(f"{target.url} answers and takes the tokens")
+        yield Parts(prepared, database, transport, composer, context, clockwatch)
+
+
+def _composer(prepared: Prepared, url: str, context: Context) -> Composer:
+    authorization = prepared.authorizations.authorization
+    return Composer(prepared.scenario, prepared.population, url, authorization, context.nonce)
