@@ -87,6 +87,8 @@ class _Checks:
         request, loc, known = part.model, part.loc, self.names.of_request(part)
         method = request.method.lower()
         self._placeholders((*loc, method), request.path, known)
+        if not request.path.startswith("/"):
+            self._add((*loc, method), "the path must start with a slash", f"/{request.path}")
         if _UNSENDABLE.search(request.path):
             self._add((*loc, method), "a path cannot hold a line break", "put it into one line")
         for name, value in request.headers.items():

@@ -336,8 +336,6 @@ class Request(_Model):
     def _one_method(self) -> Self:
         if sum(getattr(self, method) is not None for method in METHODS) != 1:
             raise ValueError(f"give exactly one of {', '.join(METHODS)} with the path")
-        if not self.path.startswith("/"):
-            raise ValueError(f"the path must start with a slash: /{self.path}")
         return self
 
     @property

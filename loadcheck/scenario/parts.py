@@ -11,7 +11,7 @@ from loadcheck.scenario.model import ClaimMix, Phase, Request, Scenario, Stack, 
 from loadcheck.scenario.problems import nearest
 
 M = TypeVar("M", bound=BaseModel)
-_NAMING: Final = ("claims", "from", "count", "vars", "as", "name")
+_NAMING: Final = ("claims", "from", "vars", "as", "name")
 
 
 @dataclass(frozen=True, slots=True)

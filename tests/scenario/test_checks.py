@@ -270,3 +270,19 @@ def test_a_place_can_be_asked_for_later(tmp_path: Path) -> None:
     assert str(scenario.place("requests", 0, "expect", "count")) == f"{file}:8:5"
     assert str(scenario.place("target", "url")) == f"{file}:1:1"
     assert scenario.folder == tmp_path
+
+
+def test_mistakes_of_form_and_of_sense_are_told_at_once(tmp_path: Path) -> None:
+    text = """\
+name: two kinds
+identities:
+  - {name: keeper, count: 0, weight: -1, claims: {who: "{m}"}}
+  - {name: read, from: SELEC keeper FROM pets, claims: {who: "{keeper}"}}
+requests:
+  - {name: one, get: "t?id=eq.{idd}", expect: {rows: "SELECT id FROM t WHERE who = :zz"}}
+load:
+  - {name: both, concurrency: 1, rate: 5/s, duration: 1s}
+"""
+    problems = "\n".join(told(tmp_path, text))
+    for mistake in ("count", "weight", "{m}", "SELEC", "start with a slash", "concurrency"):
+        assert mistake in problems, problems
