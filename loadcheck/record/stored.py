@@ -118,6 +118,7 @@ class Summary(TypedDict):
     exchanges: StoredCounts
     warm_up: StoredCounts
     findings: list[FindingHead]
+    blind_spots: list[str]
     coverage: dict[str, int | None]
     canaries: dict[str, int | None]
     leak_rate_upper_95: float | None

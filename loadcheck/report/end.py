@@ -19,6 +19,7 @@ from loadcheck.report.text import cut, plain
 _WIDTH: Final = 80  # columns of the SVG
 _WIDEST: Final = 100  # a wider terminal does not make the report easier to read
 _REASONS: Final = 10
+_BLIND_SPOTS: Final = 5
 _TEXTS: Final = 8  # kinds of unknowns, and of statuses, that are told
 _REASON: Final = 60  # cells for the reason of an unknown
 _BUSY: Final = 0.85  # share of one core from which loadcheck itself may be what was slow
@@ -111,6 +112,7 @@ def _sure(summary: Summary) -> Iterator[str]:
         yield f"with 95 % confidence, a leak shows in less than {share(upper)} of handoffs"
     if summary["coverage"]["handoffs"] is None:
         yield "handoffs between identities could not be seen: the target's answers carry no stamp"
+    yield from summary["blind_spots"][:_BLIND_SPOTS]
     if canaries["planted"]:
         yield f"{canaries['caught']:,} of {plural(canaries['planted'], 'canary', 'canaries')} caught"
 

@@ -11,6 +11,7 @@ from loadcheck.oracle.rows import row_digest
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.placeholders import fill_value
 
+_OF_THEIR_OWN: Final = 0.5  # at most this share of different answers among identities is worth a word
 _FILLED: Final = 100  # identities of a mix whose expected JSON and headers are compared
 
 
@@ -26,6 +27,31 @@ def blindness(
     if not oracle.requests_with_rows:
         return ("every expected answer is empty, so there is no row to leak: fill the tables first",)
     return ("every identity expects the same rows, so no leak between two of them could be seen",)
+
+
+def blind_spots(
+    scenario: Scenario, population: Population, expectations: Expectations, oracle: Oracle
+) -> Iterator[str]:
+    """Yield, for each request that hardly tells identities apart, what a green run says little about."""
+    for request, model in enumerate(scenario.requests):
+        mixes = [mix for mix in range(len(population.ranges)) if expectations.get(request, mix) is not None]
+        answers = [
+            answer
+            for mix in mixes
+            for answer in _answers(request, expectations.of(request, mix), population.of_mix(mix), oracle)
+        ]
+        different = len(set(answers))
+        if answers and different <= len(answers) * _OF_THEIR_OWN:
+            yield (
+                f"request {model.name!r}: {len(answers):,} identities expect {different:,} different answers; "
+                "between those that expect the same, no leak can show"
+            )
+        if not any(_shows_whose(expectations.of(request, mix)) for mix in mixes):
+            yield f"request {model.name!r} compares nothing that tells whose answer came, such as rows"
+
+
+def _shows_whose(expectation: Expectation) -> bool:
+    return expectation.needs_truth or bool(expectation.json or expectation.headers)
 
 
 def _tells_apart(request: int, population: Population, expectations: Expectations, oracle: Oracle) -> bool:

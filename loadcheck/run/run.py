@@ -12,7 +12,7 @@ from loadcheck.record.history import History
 from loadcheck.record.stored import StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
-from loadcheck.run.blindness import blindness
+from loadcheck.run.blindness import blind_spots, blindness
 from loadcheck.run.desk import Desk
 from loadcheck.run.figures import figures
 from loadcheck.run.inquiry import Freshen, Inquiry
@@ -100,12 +100,14 @@ class Run:
     async def _load(self, parts: Parts, judging: Judging, desk: Desk) -> RunFacts:
         load, began = Load(parts, judging, desk, self._options.seed, self._clock), self._clock.now()
         await load.run(self._observer, self._interruption)
+        prepared = parts.prepared
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
             duration=self._clock.now() - began,
             generator=load.generator(),
             canaries={"planted": judging.canaries.planted, "caught": judging.canaries.caught},
+            blind_spots=tuple(blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)),
             **load.covered(),
         )
 

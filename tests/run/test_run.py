@@ -173,3 +173,15 @@ async def test_every_exchange_is_in_the_history_once_with_its_verdict(
     assert counts == {"sent": 200, "ok": 200, "violation": 0, "unknown": 0}
     assert told.tally.measured.counts.ok == 200
     assert told.gauges.in_flight() == 0
+
+
+async def test_identities_that_expect_the_same_are_told(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
+    alike = """
+  - {name: twin, count: 40, claims: {role: role_readwrite, user_type: tenant-1}}
+requests:
+  - {name: bare, get: /pets?limit=1, expect: {status: 200}}"""
+    scenario = SCENARIO.replace("\nrequests:", alike, 1)
+    ended, _ = await run(pets_stack, tmp_path, "{name: few, concurrency: 4, requests: 300}", scenario=scenario)
+    told = "\n".join(ended.summary["blind_spots"])
+    assert "request 'list': 48 identities expect 8 different answers" in told
+    assert "request 'bare' compares nothing that tells whose answer came" in told
