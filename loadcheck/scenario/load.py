@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from loadcheck.scenario.checks import check
 from loadcheck.scenario.document import Document
 from loadcheck.scenario.files import missing_file_hint
-from loadcheck.scenario.mistakes import report
+from loadcheck.scenario.mistakes import report, report_contradictions
 from loadcheck.scenario.model import Scenario, Target
 from loadcheck.scenario.overrides import override
 from loadcheck.scenario.parts import Parts
@@ -95,7 +95,9 @@ def _scenario(document: Document, folder: Path, problems: Problems) -> Scenario 
         scenario = Scenario.model_validate(data, by_alias=True, by_name=False)
         parts = Parts.of(scenario)
     except ValidationError as error:
-        parts = Parts.salvaged(data, report(error, document, problems))
+        malformed = report(error, document, problems)
+        report_contradictions(data, malformed, document, problems)
+        parts = Parts.salvaged(data, malformed)
     check(parts, document, folder, problems)
     return scenario
 

@@ -1,14 +1,16 @@
 """What pydantic finds wrong, in plain words and at its place."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from loadcheck.scenario.document import Document, Loc
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.parts import without
 from loadcheck.scenario.problems import Hint, Problems, did_you_mean, nearest
 from loadcheck.scenario.schema import keys_at
 
@@ -67,16 +69,52 @@ def report(error: ValidationError, document: Document, problems: Problems) -> li
     Returns:
         The location of each mistake: that of the mapping when a key is missing in it.
     """
-    found = [
+    told = _most_telling(_mistakes(error, document))
+    _tell(told, document, problems)
+    return [mistake.path for mistake, _ in told]
+
+
+def report_contradictions(
+    data: dict[str, Any], malformed: Sequence[Loc], document: Document, problems: Problems
+) -> None:
+    """Report what does not fit together, which pydantic looks at only where nothing is malformed.
+
+    Args:
+        data: The whole scenario.
+        malformed: Where its other mistakes are, already reported.
+        document: Where everything is.
+        problems: Gets what is found.
+    """
+    if any(isinstance(path[-1], int) for path in malformed if path):
+        return  # without a whole element of a list, the ones after it would be told at wrong places
+    try:
+        Scenario.model_validate(without(data, malformed), by_alias=True, by_name=False)
+    except ValidationError as error:
+        found = [one for one in _mistakes(error, document) if _is_contradiction(one, malformed)]
+        _tell(_most_telling(found), document, problems)
+
+
+def _is_contradiction(mistake: _Mistake, malformed: Sequence[Loc]) -> bool:
+    """Whether it is not merely about what was left out because it is malformed."""
+    words = re.findall(r"[a-z_]+", mistake.error["msg"].lower())
+    inside = len(mistake.path)
+    left_out = [str(path[inside]) for path in malformed if len(path) > inside and path[:inside] == mistake.path]
+    says_nothing = bool(left_out) and not mistake.error["input"]
+    return mistake.error["type"] == "value_error" and not (says_nothing or any(nearest(key, words) for key in left_out))
+
+
+def _mistakes(error: ValidationError, document: Document) -> list[_Mistake]:
+    return [
         _Mistake(one, one["loc"], document.path(one["loc"]))
         for one in error.errors(include_url=False, include_context=True)
     ]
-    told = _most_telling(found)
+
+
+def _tell(told: Iterable[tuple[_Mistake, str]], document: Document, problems: Problems) -> None:
     for mistake, wanted in told:
         message, hint = _words(mistake, wanted)
         place = document.key_place if mistake.error["type"] == "extra_forbidden" else document.place
         problems.add(place(mistake.path), message, hint)
-    return [mistake.path for mistake, _ in told]
 
 
 def _most_telling(found: Iterable[_Mistake]) -> list[tuple[_Mistake, str]]:

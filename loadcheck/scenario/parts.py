@@ -107,7 +107,7 @@ def _parts(model: type[M], values: list[Any], key: str, malformed: Sequence[Loc]
 def _part(model: type[M], value: Any, loc: Loc, malformed: Sequence[Loc]) -> Part[M] | None:
     wrong = [path[len(loc) :] for path in malformed if path[: len(loc)] == loc]
     try:
-        left = model.model_validate(_without(value, wrong), by_alias=True, by_name=False)
+        left = model.model_validate(without(value, wrong), by_alias=True, by_name=False)
     except ValidationError:
         return None
     return Part(loc, left, named=not any(_may_name(str(path[0])) for path in wrong if path))
@@ -118,7 +118,7 @@ def _may_name(key: str) -> bool:
     return key in _NAMING or bool(nearest(key, _NAMING))
 
 
-def _without(value: Any, wrong: Sequence[Loc]) -> Any:
+def without(value: Any, wrong: Sequence[Loc]) -> Any:
     """Return a copy without what is wrong."""
     steps = {path[0] for path in wrong if len(path) == 1}
     inner: dict[Any, list[Loc]] = {}
@@ -126,7 +126,7 @@ def _without(value: Any, wrong: Sequence[Loc]) -> Any:
         if len(path) > 1:
             inner.setdefault(path[0], []).append(path[1:])
     if isinstance(value, dict):
-        return {key: _without(child, inner.get(key, [])) for key, child in value.items() if key not in steps}
+        return {key: without(child, inner.get(key, [])) for key, child in value.items() if key not in steps}
     if isinstance(value, list):
-        return [_without(child, inner.get(at, [])) for at, child in enumerate(value) if at not in steps]
+        return [without(child, inner.get(at, [])) for at, child in enumerate(value) if at not in steps]
     return value

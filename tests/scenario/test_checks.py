@@ -281,8 +281,19 @@ identities:
 requests:
   - {name: one, get: "t?id=eq.{idd}", expect: {rows: "SELECT id FROM t WHERE who = :zz"}}
 load:
-  - {name: both, concurrency: 1, rate: 5/s, duration: 1s}
+  - {name: both, concurrency: 1, rate: 5/s, duration: 1s, measure: perhaps}
 """
     problems = "\n".join(told(tmp_path, text))
-    for mistake in ("count", "weight", "{m}", "SELEC", "start with a slash", "concurrency"):
+    for mistake in ("count", "weight", "{m}", "SELEC", "start with a slash", "measure", "give concurrency"):
         assert mistake in problems, problems
+
+
+def test_what_is_left_out_as_malformed_is_not_told_to_be_missing(tmp_path: Path) -> None:
+    text = """\
+name: once
+identities: [{name: keeper}]
+requests: [{name: one, gett: /t, expect: {rowz: SELECT 1}}]
+load: [{name: steady, concurency: 1, duration: 1s}]
+"""
+    assert len(told(tmp_path, text)) == 3
+    assert len(told(tmp_path, text.replace("rowz: SELECT 1", "headers: 5"))) == 3
