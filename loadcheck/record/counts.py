@@ -42,10 +42,6 @@ class Counts:
         """Whether every exchange sent got exactly one verdict."""
         return self.sent == self.ok + self.violation + self.unknown
 
-    def as_mapping(self) -> dict[str, int]:
-        """Return the four counts by name."""
-        return {"sent": self.sent, "ok": self.ok, "violation": self.violation, "unknown": self.unknown}
-
 
 @dataclass(slots=True)
 class Timed:

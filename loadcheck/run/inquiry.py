@@ -21,6 +21,7 @@ from loadcheck.judge.findings import Finding
 from loadcheck.judge.judge import Dispute, judge
 from loadcheck.judge.verdict import Cause, Ruling, Symptom
 from loadcheck.oracle.catalogue import holes, immutable_readers
+from loadcheck.oracle.database import GONE
 from loadcheck.run.parts import Parts
 
 Freshen = Callable[[], Awaitable[None]]
@@ -74,7 +75,7 @@ class Inquiry:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 return await self._try(finding, self.freshen)
-        except (LoadcheckError, asyncpg.PostgresError, TimeoutError):
+        except (LoadcheckError, asyncpg.PostgresError, *GONE):
             # What could not be asked stays undetermined: the finding itself stands.
             return Observations()
 

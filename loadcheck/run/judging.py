@@ -15,6 +15,7 @@ from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
 from loadcheck.judge.stamp import in_context, stamp_of
 from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.oracle.database import GONE
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.coverage import Coverage
 from loadcheck.run.canaries import Canaries
@@ -132,6 +133,8 @@ class Judging:
             ]
         except LoadcheckError as problem:
             verdicts = [unknown(f"the truth could not be read again: {problem.message}")] * len(batch)
+        except GONE:
+            verdicts = [unknown("the truth could not be read again: the oracle lost its connection")] * len(batch)
         for dispute, verdict in zip(batch, verdicts, strict=True):
             self._give(dispute.exchange, verdict)
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from loadcheck.clock import SystemClock
 from loadcheck.judge.findings import Finding
+from loadcheck.oracle.writes import Writes
 from loadcheck.record.tally import Tally
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Gauges
@@ -185,3 +186,15 @@ requests:
     told = "\n".join(ended.summary["blind_spots"])
     assert "request 'list': 48 identities expect 8 different answers" in told
     assert "request 'bare' compares nothing that tells whose answer came" in told
+
+
+async def test_an_oracle_that_is_cut_off_while_it_looks_again_leaves_the_answer_unknown(
+    pets_stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut_off(_writes: Writes, _request: int) -> bool:
+        raise asyncpg.InterfaceError("connection is closed")
+
+    monkeypatch.setattr(Writes, "moving", cut_off)
+    wrong = SCENARIO.replace("WHERE keeper = :user_type", "WHERE keeper <> :user_type")
+    ended, _ = await run(pets_stack, tmp_path, "{name: cut, concurrency: 1, requests: 5}", scenario=wrong)
+    assert ended.summary["exchanges"] == {"sent": 5, "ok": 0, "violation": 0, "unknown": 5}
