@@ -129,7 +129,8 @@ class Processes(asyncio.Protocol):
         match report:
             case {"folder": folder}:
                 self._folder = Path(folder)
-                self.opened.set_result(None)
+                if not self.opened.done():  # cancelled, where the start was given up before the folder was there
+                    self.opened.set_result(None)
             case {"name": name, "pid": pid}:
                 self._begin(name, pid)
             case {"name": name, "error": error}:

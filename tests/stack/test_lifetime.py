@@ -19,6 +19,7 @@ import pytest
 
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.stack.account import enterable, runnable
+from loadcheck.stack.processes import processes
 from loadcheck.stack.stack import embedded
 from tests.pets import FOLDER, pets
 from tests.stack.watching import alive, becomes, parent
@@ -154,3 +155,28 @@ def _python_for_all() -> Path | None:
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     candidates = [Path(sys.executable), *(Path(folder, name) for folder in folders)]
     return next((path for path in candidates if runnable(path.resolve())), None)
+
+
+async def test_a_start_given_up_before_the_folder_is_there_ends_quietly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warden tells of its folder only after nobody waits for it any more."""
+    report = json.dumps({"folder": str(tmp_path / "late")})
+    late = ["/bin/sh", "-c", f"cat; echo '{report}'"]
+    guards: list[subprocess.Popen[bytes]] = []
+
+    def guard(*_: object) -> subprocess.Popen[bytes]:
+        guards.append(subprocess.Popen(late, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        return guards[0]
+
+    monkeypatch.setattr("loadcheck.stack.processes._guard", guard)
+    broken: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
+    try:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2), processes(None):
+                pass
+    finally:
+        asyncio.get_running_loop().set_exception_handler(None)
+    assert guards[0].poll() == 0
+    assert broken == []
