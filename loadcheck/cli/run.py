@@ -64,15 +64,20 @@ def run_and_report(loaded: LoadedScenario, given: Given, options: RunOptions) ->
     console = open_console()
     observer = reporter_for(console)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        ended, code = runner.run(_run(loaded, given, options, observer))
+        ended, code = runner.run(carry_out(loaded, given, options, observer))
     if ended is not None:
         print_report(console, ended.summary, ended.findings, ended.folder)
     return code
 
 
-async def _run(
+async def carry_out(
     loaded: LoadedScenario, given: Given, options: RunOptions, observer: Observer
 ) -> tuple[Ended | None, ExitCode]:
+    """Run a scenario to its end; return nothing of it, and the code of the signal, if one cut it short.
+
+    Raises:
+        LoadcheckError: it could not begin, or could not be recorded.
+    """
     with Interruption() as interruption:
         try:
             async with aimed(loaded, given, observer) as aim:

@@ -1,0 +1,53 @@
+"""What a planted leak must show, and what a run of it falls short of."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import yaml
+
+from loadcheck.record.stored import FindingHead
+
+# A hole in a policy and a leak of settings are mended in different places: one must never be told for the other.
+_NEVER_CONFUSED: Final = frozenset({"policy", "session-state", "plan-cache"})
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a leak's `expected.yaml` says of it.
+
+    Attributes:
+        symptoms: Every finding must have one of these.
+        cause: That of the finding seen most often.
+        source: Whether a finding must name whose rows or setting came.
+    """
+
+    symptoms: frozenset[str]
+    cause: str
+    source: bool
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Read it from the leak's folder."""
+        read: dict[str, Any] = yaml.safe_load((folder / "expected.yaml").read_text())
+        return cls(frozenset(read["symptom"]), read["cause"], read["source"])
+
+    def shortfalls(self, findings: Sequence[FindingHead]) -> Iterator[str]:
+        """Yield what is missing from, or wrong with, the findings of a run; nothing when they are as they must be."""
+        if not findings:
+            yield "nothing was found"
+            return
+        if strange := sorted({each["symptom"] for each in findings} - self.symptoms):
+            yield f"symptom {', '.join(strange)}, expected {' or '.join(sorted(self.symptoms))}"
+        if (cause := main(findings)["cause"]) != self.cause:
+            yield f"cause {cause}, expected {self.cause}"
+        if confused := sorted({each["cause"] for each in findings} & _NEVER_CONFUSED - {self.cause}):
+            yield f"cause {', '.join(confused)} as well, which it is not"
+        if self.source and not any(each["source"] for each in findings):
+            yield "no source was named"
+
+
+def main(findings: Sequence[FindingHead]) -> FindingHead:
+    """Return the finding that was seen most often."""
+    return max(findings, key=lambda each: each["count"])
