@@ -9,7 +9,8 @@ from loadcheck.judge.judge import violation
 from loadcheck.judge.verdict import Cause, Ruling, Symptom, Verdict
 from loadcheck.oracle.stamp import HEADER
 
-_FORM: Final = re.compile(r"(\d{1,10}) (\d{1,18}) ([0-9a-f]{32}|-) (\S{1,100}) (.{1,100})")
+_FORM: Final = re.compile(r"(\d{1,10})(?:@(\d{1,18}))? (\d{1,18}) ([0-9a-f]{32}|-) (\S{1,100}) (.{1,100})")
+_NONE: Final = "-"
 _NONCE: Final = re.compile(r"([0-9a-f]{8})-(\d{1,9})-(\d{1,9})-(\d{1,18})")
 
 
@@ -23,6 +24,8 @@ class Stamp:
         digest: Of the claims; `-` when there were none.
         nonce: Of the exchange; `-` when there was none.
         role: The role setting.
+        server: When the PostgreSQL server started, in microseconds since 1970: two servers may each have a backend of
+            one number. 0 where the stamp does not tell.
     """
 
     pid: int
@@ -30,6 +33,7 @@ class Stamp:
     digest: str
     nonce: str
     role: str
+    server: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,21 @@ class Asked:
     role: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier exchange whose answer shows the same transaction.
+
+    Attributes:
+        stamp: The stamp on that answer.
+        source: Its identity; None where that is the same one.
+        together: Whether the two answers were read nearly together.
+    """
+
+    stamp: Stamp
+    source: int | None
+    together: bool
+
+
 def nonce_of(run: str, draw: Draw) -> str:
     """Return the nonce of a draw's exchange.
 
@@ -62,24 +81,28 @@ def stamp_of(answer: Answer) -> Stamp | None:
     match = _FORM.fullmatch(answer.headers.get(HEADER, ""))
     if match is None:
         return None
-    pid, at, digest, nonce, role = match.groups()
-    return Stamp(int(pid), int(at), digest, nonce, role)
+    pid, server, at, digest, nonce, role = match.groups()
+    return Stamp(int(pid), int(at), digest, nonce, role, int(server or 0))
 
 
-def in_context(verdict: Verdict, stamp: Stamp | None, asked: Asked) -> Verdict:
+def in_context(verdict: Verdict, stamp: Stamp | None, asked: Asked, earlier: Earlier | None = None) -> Verdict:
     """Return the verdict as it is with the stamp: a right answer may have been made for somebody else.
 
-    An answer that was made for an earlier exchange of the same identity and request is a cache that does its work.
+    An answer that was made for an earlier exchange of the same identity and request is a cache that does its work. A
+    stamp without a nonce went through a gateway that does not pass on the request's header.
     """
     if stamp is None or verdict.ruling is Ruling.UNKNOWN:
         return verdict
-    if stamp.nonce not in {asked.nonce, "-"}:
+    if stamp.nonce not in {asked.nonce, _NONE}:
         return _elsewhere(verdict, stamp, asked)
-    if stamp.nonce == asked.nonce and stamp.digest == asked.digest and asked.role in {None, stamp.role}:
+    reason = _wrong_context(stamp, asked, earlier)
+    if not reason and verdict.ruling is Ruling.OK:
         return verdict
+    if earlier is not None and stamp.nonce == _NONE != stamp.digest and earlier.stamp == stamp:
+        return _made_for_another(verdict, earlier.source)
     if verdict.ruling is Ruling.VIOLATION:
-        return replace(verdict, cause=Cause.TRANSACTION_FRAMING)
-    return violation(Symptom.WRONG_CONTEXT, _wrong_context(stamp, asked), cause=Cause.TRANSACTION_FRAMING)
+        return replace(verdict, cause=Cause.TRANSACTION_FRAMING) if reason else verdict
+    return violation(Symptom.WRONG_CONTEXT, reason, cause=Cause.TRANSACTION_FRAMING)
 
 
 def _elsewhere(verdict: Verdict, stamp: Stamp, asked: Asked) -> Verdict:
@@ -92,15 +115,24 @@ def _elsewhere(verdict: Verdict, stamp: Stamp, asked: Asked) -> Verdict:
         source = None
     else:
         source = int(theirs[3])
+    return _made_for_another(verdict, source)
+
+
+def _made_for_another(verdict: Verdict, source: int | None) -> Verdict:
     if verdict.ruling is Ruling.VIOLATION:
         return replace(verdict, cause=Cause.GATEWAY, source=source if verdict.source is None else verdict.source)
     reason = "the answer was made for another exchange"
     return violation(Symptom.WRONG_EXCHANGE, reason, source=source, cause=Cause.GATEWAY)
 
 
-def _wrong_context(stamp: Stamp, asked: Asked) -> str:
-    if "-" in {stamp.digest, stamp.nonce}:
+def _wrong_context(stamp: Stamp, asked: Asked, earlier: Earlier | None) -> str:
+    """Return what is wrong with the settings or the transaction; empty when nothing is."""
+    if stamp.digest == _NONE:
         return "the answer was made with settings lost"
     if stamp.digest != asked.digest:
         return "the answer was made with another identity's claims"
-    return f"the answer was made with the role setting '{stamp.role}', expected '{asked.role}'"
+    if asked.role not in {None, stamp.role}:
+        return f"the answer was made with the role setting '{stamp.role}', expected '{asked.role}'"
+    if earlier is not None and earlier.together and earlier.stamp.nonce != stamp.nonce:
+        return "the answer was made inside the transaction of another exchange"
+    return ""

@@ -12,7 +12,8 @@ from loadcheck.identity.values import json_text
 from loadcheck.oracle.database import Database
 
 HEADER: Final = "loadcheck-stamp"
-"""The answer's header, in lower case: pid, transaction time in microseconds since 1970, claims digest, nonce, role."""
+"""The answer's header, in lower case: pid@server start, transaction time, claims digest, nonce, role. Times are in
+microseconds since 1970."""
 NONCE_HEADER: Final = "Loadcheck-Nonce"
 """The request's header that the stamp gives back."""
 FUNCTION: Final = "loadcheck.stamp"
@@ -33,7 +34,7 @@ BEGIN
     claims := (nullif(current_setting('request.jwt.claims', true), '')::jsonb - {not_digested})::text;
     headers := coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb;
     PERFORM set_config('response.headers', (headers || jsonb_build_object('{header}', concat_ws(' ',
-        pg_backend_pid(),
+        pg_backend_pid() || '@' || (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint,
         (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint,
         coalesce(md5(claims), '-'),
         coalesce(nullif(current_setting('request.headers', true), '')::json ->> lower('{nonce}'), '-'),

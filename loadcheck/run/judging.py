@@ -14,6 +14,7 @@ from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
 from loadcheck.judge.stamp import in_context, stamp_of
+from loadcheck.judge.transactions import Transactions
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.oracle.database import GONE
 from loadcheck.oracle.truth import Reading, Truth
@@ -64,6 +65,7 @@ class Judging:
         self._clock = clock
         self.coverage = Coverage()
         self.canaries = Canaries(prepared.oracle)
+        self._transactions = Transactions()
         self._deliver = deliver
         self._before: dict[int, Truth | None] = {}
         self._disputes: asyncio.Queue[Dispute] = asyncio.Queue()
@@ -144,7 +146,9 @@ class Judging:
         if stamp is not None:
             draw = exchange.draw
             self.coverage.add(draw, self._population[draw.identity].mix, stamp)
-            verdict = in_context(verdict, stamp, self._context.asked(draw)) if self._context.digests else verdict
+            earlier = self._transactions.earlier(stamp, draw)
+            if self._context.digests:
+                verdict = in_context(verdict, stamp, self._context.asked(draw), earlier)
         self._deliver(exchange, verdict)
 
     async def _remember_owners(self, batch: Sequence[Dispute]) -> None:

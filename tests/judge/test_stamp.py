@@ -28,6 +28,11 @@ def test_a_stamp_is_read_from_its_header() -> None:
     assert stamp_of(Answer(200, {"loadcheck-stamp": text}, b"")) == MINE
 
 
+def test_a_stamp_of_one_of_several_servers_tells_which() -> None:
+    text = f"100@1600000000000001 1700000000000000 {DIGEST} {ASKED.nonce} role_readwrite"
+    assert stamp_of(Answer(200, {"loadcheck-stamp": text}, b"")) == replace(MINE, server=1_600_000_000_000_001)
+
+
 @given(st.text(max_size=80))
 def test_any_other_header_is_no_stamp(text: str) -> None:
     assert stamp_of(Answer(200, {"loadcheck-stamp": text}, b"")) is None
@@ -45,7 +50,7 @@ def test_a_stamp_that_is_mine_changes_nothing_and_neither_does_none(verdict: Ver
     [
         ({"digest": OTHER}, "another identity's claims"),
         ({"digest": "-"}, "settings lost"),
-        ({"nonce": "-"}, "settings lost"),
+        ({"nonce": "-", "digest": "-"}, "settings lost"),
         ({"role": "none"}, "role setting 'none'"),
     ],
 )
@@ -70,6 +75,11 @@ def test_an_answer_made_for_another_identity_is_a_gateways_doing_whatever_its_ro
 
 def test_a_cache_that_gives_the_same_identity_its_own_answer_again_does_its_work() -> None:
     assert in_context(OK, replace(MINE, nonce=nonce(2, 1, 3)), ASKED) == OK
+
+
+def test_a_gateway_that_does_not_pass_the_nonce_on_is_no_violation() -> None:
+    assert in_context(OK, replace(MINE, nonce="-"), ASKED) == OK
+    assert in_context(WRONG, replace(MINE, nonce="-"), ASKED) == WRONG
 
 
 def test_an_answer_to_another_request_of_the_same_identity_is_the_wrong_one() -> None:

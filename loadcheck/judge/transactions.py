@@ -1,0 +1,60 @@
+"""Transactions seen before: PostgREST answers one request in one transaction, so no two answers show the same one.
+
+A backend needs several round trips for each transaction, and its transaction times only grow; so a backend and a time
+(https://www.postgresql.org/docs/current/functions-datetime.html) name one transaction. Seen twice, an answer was kept
+and given out again, or two requests ran inside one transaction.
+"""
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from loadcheck.engine.events import Draw
+from loadcheck.judge.stamp import Earlier, Stamp
+
+# About 4 MB. What a cache gives out later than this is still told by its nonce.
+_REMEMBERED: Final = 10_000
+# Answers of one transaction are read nearly together. Much later, its time may have come again: clocks are set back.
+_TOGETHER: Final = 8
+# A clock that ticks in whole milliseconds gives two transactions one time.
+_TICK_US: Final = 1_000
+
+_Backend = tuple[int, int]
+"""Server and pid."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The first exchange that a transaction answered, and the how many-th it was of its backend."""
+
+    stamp: Stamp
+    draw: Draw
+    turn: int
+
+
+class Transactions:
+    """Remembers the last transactions of a run, each with the exchange that it answered first."""
+
+    def __init__(self) -> None:
+        self._answered: OrderedDict[tuple[_Backend, int], _Answered] = OrderedDict()
+        self._turns: Counter[_Backend] = Counter()
+
+    def earlier(self, stamp: Stamp, draw: Draw) -> Earlier | None:
+        """Return whom a transaction answered before; None when it is new, and remember it.
+
+        Args:
+            stamp: The stamp on an answer.
+            draw: What was asked.
+        """
+        if stamp.at % _TICK_US == 0:
+            return None
+        backend = (stamp.server, stamp.pid)
+        self._turns[backend] += 1
+        turn = self._turns[backend]
+        first = self._answered.setdefault((backend, stamp.at), _Answered(stamp, draw, turn))
+        if first.draw.seq != draw.seq:
+            source = None if first.draw.identity == draw.identity else first.draw.identity
+            return Earlier(first.stamp, source, together=turn - first.turn <= _TOGETHER)
+        if len(self._answered) > _REMEMBERED:
+            self._answered.popitem(last=False)
+        return None
