@@ -128,7 +128,7 @@ def with_load(loaded: LoadedScenario, duration: str | None, concurrency: int | N
 
 def _changed(phase: Phase, duration: str | None, concurrency: int | None) -> Phase:
     change: dict[str, object] = {}
-    if duration is not None and phase.measure:
+    if duration is not None and phase.measure and not phase.exchanges:
         change |= {"duration": _seconds(duration), "requests": None}
     if concurrency is not None and phase.concurrency is not None:
         change |= {"concurrency": concurrency}

@@ -1,7 +1,7 @@
 """The sequence of inputs: which identity sends which request with which values, fixed by the seed alone."""
 
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, count
 from random import Random
 from typing import Generic, TypeVar
@@ -14,6 +14,8 @@ from loadcheck.identity.population import Identity
 from loadcheck.scenario.model import Choice, IntRange, Request, Scalar, Scenario, Variable
 
 T = TypeVar("T")
+
+Values = Mapping[str, Callable[[], Scalar]]
 
 
 class Draws(Iterator[Draw]):
@@ -33,7 +35,7 @@ class Draws(Iterator[Draw]):
     """
 
     def __init__(self, scenario: Scenario, population: Iterable[Identity], seed: int) -> None:
-        self._values = [_values(request, seed) for request in scenario.requests]
+        self._values = [tuple(drawn_values(request, seed).values()) for request in scenario.requests]
         turns = _turns(scenario, population, seed)
         requests = {mix: _requests(scenario, mix, seed) for mix in turns}
         weights = {mix: scenario.identities[mix].weight for mix in turns if requests[mix].total > 0}
@@ -104,9 +106,11 @@ def _requests(scenario: Scenario, mix: int, seed: int) -> _Weighted[int]:
     return _Weighted(weights, source(seed, "request", sender.name))
 
 
-def _values(request: Request, seed: int) -> Sequence[Callable[[], Scalar]]:
-    """Return how each variable of a request is drawn, in the scenario's order."""
-    return [_value(variable, source(seed, "value", request.name, name)) for name, variable in request.vars.items()]
+def drawn_values(request: Request, seed: int) -> Values:
+    """Return how each variable of a request is drawn, by its name and in the scenario's order."""
+    return {
+        name: _value(variable, source(seed, "value", request.name, name)) for name, variable in request.vars.items()
+    }
 
 
 def _value(variable: Variable, chance: Random) -> Callable[[], Scalar]:

@@ -107,7 +107,7 @@ class Engine:
                 self._dispatcher = group.create_task(self._dispatch(group, index, phase, began))
                 return
             end = began + (phase.duration or math.inf)
-            budget = repeat(None) if phase.requests is None else repeat(None, phase.requests)
+            budget = repeat(None) if phase.budget is None else repeat(None, phase.budget)
             for _ in range(phase.concurrency):
                 group.create_task(self._call(index, end, budget))
 

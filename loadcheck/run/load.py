@@ -1,6 +1,7 @@
 """The load of a run: the engine at work, with everything that judges beside it."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -11,12 +12,14 @@ from loadcheck.engine.engine import Engine
 from loadcheck.engine.events import Draw, Event, Exchange, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Message
+from loadcheck.engine.plan import planned
 from loadcheck.record.generator import Generator
 from loadcheck.run.desk import Desk
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
+from loadcheck.run.preparation import Prepared
 from loadcheck.tasks import ungrouped
 
 # How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
@@ -41,7 +44,7 @@ class Load:
         self._desk = desk
         self._clock = clock
         self._generator = Generator()
-        self._feed = Feed(Draws(prepared.scenario, prepared.population, seed), prepared.oracle.prepare, clock)
+        self._feed = Feed(_inputs(prepared, seed), prepared.oracle.prepare, clock)
         self._engine = Engine(
             phases=prepared.scenario.load,
             feed=self._feed,
@@ -115,3 +118,8 @@ class Load:
                 self._desk.tally.phase_started(event)
             case PhaseEnded():
                 self._desk.tally.phase_ended(event)
+
+
+def _inputs(prepared: Prepared, seed: int) -> Iterator[Draw]:
+    draws = planned if prepared.scenario.planned else Draws
+    return draws(prepared.scenario, prepared.population, seed)

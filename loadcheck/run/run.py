@@ -118,15 +118,20 @@ class Run:
         await Inquiry(parts, self._options.seed, self._clock, self._freshen).explain(findings)
 
     def _outcome(self, prepared: Prepared, judging: Judging, desk: Desk, facts: RunFacts) -> Outcome:
-        blind = [*blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)]
-        if facts.coverage.get("handoffs") == 0:
-            blind.append("no backend was handed from one identity to another: run longer, with more concurrency")
+        # What lists its exchanges asks whether just these are answered rightly, and claims nothing beyond them.
+        blind = [] if self._scenario.planned else self._blind(prepared, facts)
         for request in judging.canaries.passed:
             name = self._scenario.requests[request].name
             blind.append(f"request {name!r} is blind: an answer of another identity was taken for right (a canary)")
         interrupted = self._interruption.code
         seen = figures(self._scenario, desk.tally, desk.findings, blind, facts.coverage, interrupted)
         return decide(seen, self._scenario.thresholds)
+
+    def _blind(self, prepared: Prepared, facts: RunFacts) -> list[str]:
+        blind = [*blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)]
+        if facts.coverage.get("handoffs") == 0:
+            blind.append("no backend was handed from one identity to another: run longer, with more concurrency")
+        return blind
 
 
 def _write_down(folder: RunFolder, writer: FindingWriter, outcome: Outcome, desk: Desk, facts: RunFacts) -> Ended:

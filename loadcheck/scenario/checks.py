@@ -12,6 +12,7 @@ from loadcheck.scenario.model import ClaimMix, Expect, Phase, Request
 from loadcheck.scenario.names import Known, Names, in_sql, variables_of
 from loadcheck.scenario.parts import Part, Parts
 from loadcheck.scenario.placeholders import value_names
+from loadcheck.scenario.plans import check_plans
 from loadcheck.scenario.problems import Hint, Problems, did_you_mean
 from loadcheck.scenario.programs import check_programs
 from loadcheck.scenario.settings import check_settings
@@ -77,6 +78,7 @@ class _Checks:
         self._duplicates(self.parts.load, "phase")
         if self.parts.whole and not any(part.model.measure for part in self.parts.load):
             self._add(("load",), "no phase is measured, so a run would show nothing", "leave one `measure: false` out")
+        check_plans(self.parts, self.document, self.problems)
 
     def faults(self) -> None:
         """Say that faults cannot be made yet."""

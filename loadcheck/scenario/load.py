@@ -38,7 +38,7 @@ class LoadedScenario:
     @property
     def folder(self) -> Path:
         """What the files that it names are relative to."""
-        return self.path.parent
+        return self.path.parent / self.scenario.stack.folder
 
     @property
     def resolved(self) -> str:
@@ -98,7 +98,7 @@ def _scenario(document: Document, folder: Path, problems: Problems) -> Scenario 
         malformed = report(error, document, problems)
         report_contradictions(data, malformed, document, problems)
         parts = Parts.salvaged(data, malformed)
-    check(parts, document, folder, problems)
+    check(parts, document, folder / parts.stack.model.folder, problems)
     return scenario
 
 

@@ -180,8 +180,10 @@ Pooler = Annotated[
 class Stack(_Model):
     """The embedded PostgreSQL, pooler and PostgREST that stand in when no target is given."""
 
+    folder: str = ""
+    """What files and programs are relative to; empty: the scenario's own folder."""
     sql: list[str] = []
-    """Files run as `owner`, in order, relative to the scenario."""
+    """Files run as `owner`, in order, relative to `folder`."""
     owner: Name = "role_admin"
     """Owns the tables; the oracle logs in as it."""
     role: Name = "role_readwrite"
@@ -355,6 +357,22 @@ class Request(_Model):
         return "?order=" in self.path or "&order=" in self.path
 
 
+class Planned(_Model):
+    """One exchange of a phase that lists its own."""
+
+    identity: Annotated[str, Field(min_length=1, max_length=100)]
+    """Who sends it, such as keeper#17 or no-claim."""
+    request: Name
+    """What is sent."""
+    vars: dict[str, Scalar] = {}
+    """The request's variables; those left out are drawn from the run's seed."""
+
+    @property
+    def mix(self) -> str:
+        """The name of the sender's claim mix."""
+        return self.identity.partition("#")[0]
+
+
 class Phase(_Model):
     """One stretch of load: closed loop by `concurrency`, or open loop by `rate`."""
 
@@ -374,6 +392,10 @@ class Phase(_Model):
     """How long it lasts."""
     requests: int | None = Field(None, ge=1)
     """How many exchanges it has, in place of a duration."""
+    exchanges: tuple[Planned, ...] = ()
+    """Exactly these exchanges, in this order, in place of a duration and of drawn ones."""
+    repeat: int = Field(1, ge=1, le=1_000_000)
+    """How often `exchanges` are sent, one time after another."""
     measure: bool = True
     """Whether it counts: false for a warm-up."""
 
@@ -381,14 +403,23 @@ class Phase(_Model):
     def _one_loop(self) -> Self:
         if (self.concurrency is None) == (self.rate is None):
             raise ValueError("give concurrency (closed loop) or rate (open loop)")
-        if (self.duration is None) == (self.requests is None):
-            raise ValueError("give duration or requests")
+        if [self.duration, self.requests, self.exchanges or None].count(None) != 2:  # noqa: PLR2004 -- all but one
+            raise ValueError("give duration or requests, or list exchanges")
+        if self.exchanges and self.concurrency is None:
+            raise ValueError("exchanges go with concurrency, not with rate")
+        if "repeat" in self.model_fields_set and not self.exchanges:
+            raise ValueError("repeat goes with exchanges")
         open_only = {"ramp_to", "arrivals", "max_in_flight"} & self.model_fields_set
         if self.rate is None and open_only:
             raise ValueError(f"{', '.join(sorted(open_only))} goes with rate, not with concurrency")
         if self.ramp_to is not None and self.duration is None:
             raise ValueError("ramp_to needs a duration")
         return self
+
+    @property
+    def budget(self) -> int | None:
+        """How many exchanges it has; None when its duration decides."""
+        return len(self.exchanges) * self.repeat or self.requests
 
 
 class Thresholds(_Model):
@@ -452,6 +483,11 @@ class Scenario(_Model):
     """What a run must reach besides correctness."""
     faults: list[Fault] = []
     """What breaks on purpose during the run. Not in this version."""
+
+    @property
+    def planned(self) -> bool:
+        """Whether its phases list their exchanges, so that nothing but variables is drawn."""
+        return bool(self.load[0].exchanges)
 
     def applies(self, request: Request, mix: ClaimMix) -> bool:
         """Whether identities of this mix send this request."""
