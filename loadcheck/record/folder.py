@@ -15,6 +15,7 @@ from loadcheck.record.redact import hide_tokens
 
 _REPORTS: Final = Path("reports")
 _HISTORY: Final = "history.ndjson.gz"
+_SERIES: Final = "series.ndjson"
 _SUMMARY: Final = "summary.json"
 _LONGEST_NAME: Final = 60
 _ADVICE: Final = "Make it writable, or name another folder with --out."
@@ -48,6 +49,11 @@ class RunFolder:
     def history(self) -> Path:
         """Where the run's history goes."""
         return self.path / _HISTORY
+
+    @property
+    def series(self) -> Path:
+        """Where the run's samples go."""
+        return self.path / _SERIES
 
     def write_scenario(self, text: str) -> None:
         """Write scenario.yaml; the text is the scenario as resolved, its secrets already redacted."""
@@ -112,7 +118,7 @@ def _given_folder(path: Path) -> Path:
         raise _unusable(path, NotADirectoryError(0, "it is a file")) from None
     except OSError as error:
         raise _unusable(path, error) from None
-    if any((path / name).exists() for name in (_HISTORY, _SUMMARY)):
+    if any((path / name).exists() for name in (_HISTORY, _SERIES, _SUMMARY)):
         raise UsageProblem(
             f"{path} already holds a run, and a run is never overwritten",
             "Name another folder with --out, or remove that one.",

@@ -67,6 +67,27 @@ class Histogram:
         for bucket, count in other._buckets.items():  # noqa: SLF001 -- of the same class
             self._buckets[bucket] = self._buckets.get(bucket, 0) + count
 
+    def copy(self) -> "Histogram":
+        """Return one of its own with the same content."""
+        other = Histogram()
+        other.merge(self)
+        return other
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """Return what was added after `earlier`, a copy of this one made then.
+
+        Its shortest and longest are known as well as any percentile, within 1 %.
+        """
+        more = Histogram()
+        more.count, more.total = self.count - earlier.count, self.total - earlier.total
+        before = earlier._buckets  # noqa: SLF001 -- of the same class
+        grown = {bucket: count - before.get(bucket, 0) for bucket, count in self._buckets.items()}
+        more._buckets = {bucket: count for bucket, count in grown.items() if count}
+        if more._buckets:
+            more.shortest = max(_middle(min(more._buckets)), self.shortest)
+            more.longest = min(_middle(max(more._buckets)), self.longest)
+        return more
+
     def percentile(self, percent: float) -> float | None:
         """Return the duration in seconds that `percent` of the added ones do not exceed (nearest rank).
 

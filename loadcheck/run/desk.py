@@ -7,6 +7,7 @@ from loadcheck.identity.population import Population
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.history import History
+from loadcheck.record.series import SeriesFile
 from loadcheck.record.tally import Tally
 from loadcheck.run.clockwatch import Clockwatch
 from loadcheck.run.observer import Observer
@@ -19,6 +20,7 @@ class Desk:
     Attributes:
         tally: What is counted.
         findings: What is found.
+        series: Where samples of the tally go.
     """
 
     population: Population
@@ -26,6 +28,7 @@ class Desk:
     tally: Tally
     findings: Findings
     history: History
+    series: SeriesFile
     observer: Observer
 
     def deliver(self, exchange: Exchange, verdict: Verdict) -> None:

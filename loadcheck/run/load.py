@@ -14,12 +14,14 @@ from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Message
 from loadcheck.engine.plan import planned
 from loadcheck.record.generator import Generator
+from loadcheck.record.sampler import Sampler
 from loadcheck.run.desk import Desk
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
 from loadcheck.run.preparation import Prepared
+from loadcheck.run.sampling import Sampling
 from loadcheck.tasks import ungrouped
 
 # How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
@@ -93,12 +95,17 @@ class Load:
             async with asyncio.TaskGroup() as tasks:
                 settling = tasks.create_task(self._judging.settle())
                 watching = tasks.create_task(self._parts.clockwatch.watch())
+                sampling = tasks.create_task(self._sampling().run())
                 await self._engine.run()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SETTLING_S):
                         await self._judging.settled()
-                settling.cancel()
-                watching.cancel()
+                for task in (settling, watching, sampling):
+                    task.cancel()
+
+    def _sampling(self) -> Sampling:
+        sampler = Sampler(self._desk.tally, self._judging.coverage, self._generator)
+        return Sampling(sampler, self._desk.series, lambda: self._engine.in_flight, self._clock)
 
     def _stop(self, observer: Observer) -> None:
         observer.step("stopping: what is under way is still judged; once more leaves at once")

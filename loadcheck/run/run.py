@@ -9,6 +9,7 @@ from loadcheck.judge.outcome import Outcome, decide
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
+from loadcheck.record.series import SeriesFile
 from loadcheck.record.stored import StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
@@ -88,8 +89,8 @@ class Run:
         async with put_together(self._loaded, self._clock, self._observer) as parts:
             population = parts.prepared.population
             tally, findings = Tally(self._scenario, population), Findings()
-            with History(folder.history, self._scenario, population) as history:
-                desk = Desk(population, parts.clockwatch, tally, findings, history, self._observer)
+            with History(folder.history, self._scenario, population) as history, SeriesFile(folder.series) as series:
+                desk = Desk(population, parts.clockwatch, tally, findings, history, series, self._observer)
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
                 facts = await self._load(parts, judging, desk)
             await self._explain(parts, findings)

@@ -46,6 +46,20 @@ def test_count_sum_and_both_ends_are_exact(durations: list[float]) -> None:
 
 
 @given(DURATIONS, DURATIONS, PERCENTS)
+def test_what_came_since_a_copy_is_what_was_added_after_it(
+    left: list[float], right: list[float], percent: float
+) -> None:
+    histogram = filled(left)
+    earlier = histogram.copy()
+    for duration in right:
+        histogram.add(duration)
+    since = histogram.since(earlier).percentile(percent)
+    assert since is not None
+    assert math.isclose(since, nearest_rank(right, percent), rel_tol=0.01)
+    assert histogram.since(histogram.copy()).percentile(percent) is None
+
+
+@given(DURATIONS, DURATIONS, PERCENTS)
 def test_merging_equals_adding_all_to_one(left: list[float], right: list[float], percent: float) -> None:
     merged = filled(left)
     merged.merge(filled(right))
