@@ -31,6 +31,7 @@ _SEED_BITS: Final = 32
 @click.option("--database", help="DSN of a role that row security does not bind: the oracle's.")
 @click.option("--jwt-secret", help="PostgREST's jwt-secret.")
 @click.option("--embedded", is_flag=True, help="Test the embedded stack, whatever target the scenario names.")
+@click.option("--allow-writes", is_flag=True, help="Let a scenario that writes run against the target.")
 @click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
 @click.option("--duration", help="How long each measured phase lasts, such as 30s.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Callers of each closed-loop phase.")
@@ -43,6 +44,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     database: str | None,
     jwt_secret: str | None,
     embedded: bool,
+    allow_writes: bool,
     seed: int | None,
     duration: str | None,
     concurrency: int | None,
@@ -55,7 +57,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     scenario or the options), 5 (the target, the database or the stack is not usable).
     """
     loaded = with_load(load(scenario, overrides(settings)), duration, concurrency)
-    given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded)
+    given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)
     return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out))
 
 

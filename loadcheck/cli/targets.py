@@ -13,7 +13,7 @@ from loadcheck.identity.keys import with_secret
 from loadcheck.run.inquiry import Freshen
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.load import LoadedScenario
-from loadcheck.scenario.model import Target
+from loadcheck.scenario.model import Scenario, Target
 from loadcheck.stack.stack import embedded
 from loadcheck.tasks import ungrouped
 
@@ -26,6 +26,7 @@ class Given:
     database: str | None = None
     jwt_secret: str | None = None
     embedded: bool = False
+    allow_writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
     """Yield what to run against: the target named, or the embedded stack while it is entered.
 
     Raises:
-        UsageProblem: the options contradict each other, or a target is named by halves.
+        UsageProblem: the options contradict each other, a target is named by halves, or it would be written to and
+            nobody said that it may be.
         EnvironmentProblem: the stack cannot be started, or one of its programs ended.
     """
     target = _named(loaded.scenario.target, given)
@@ -56,6 +58,8 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
                 f"no key to sign tokens for {target.url}",
                 "Give PostgREST's jwt-secret with --jwt-secret, or a key in the scenario's target.jwt.",
             )
+        if not given.allow_writes:
+            _refuse_writes(loaded.scenario, target.url)
         yield Aim(loaded.aimed_at(target))
         return
     async with embedded(loaded.aimed_at(target).scenario, loaded.folder) as stack:
@@ -67,6 +71,15 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
                 watch = tasks.create_task(stack.broken())
                 yield Aim(loaded.aimed_at(target.model_copy(update=found)), stack.freshen)
                 watch.cancel()
+
+
+def _refuse_writes(scenario: Scenario, url: str) -> None:
+    writing = [request.name for request in scenario.requests if not request.safe]
+    if writing:
+        raise UsageProblem(
+            f"the scenario writes, and {url} may hold data that matter: {', '.join(map(repr, writing))}",
+            "Nothing was sent. Say --allow-writes if its data may be changed, or --embedded to use the embedded stack.",
+        )
 
 
 def _named(target: Target, given: Given) -> Target:

@@ -81,7 +81,8 @@ async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
 
 def _run_line(loaded: LoadedScenario, stack: EmbeddedStack) -> str:
     words = [_program(), "run", str(loaded.path.absolute()), "--url", stack.url, "--database", stack.database]
-    return shlex.join([*words, *_key_options(stack)])
+    writes = any(not request.safe for request in loaded.scenario.requests)
+    return shlex.join([*words, *_key_options(stack), *(["--allow-writes"] if writes else [])])
 
 
 def _program() -> str:

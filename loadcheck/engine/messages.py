@@ -15,7 +15,8 @@ from loadcheck.engine.events import Draw
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.population import Identity
 from loadcheck.oracle.stamp import NONCE_HEADER
-from loadcheck.scenario.model import Request, Scenario
+from loadcheck.scenario.model import Request, Scalar, Scenario
+from loadcheck.scenario.names import MARK
 from loadcheck.scenario.placeholders import Template, fill_value, value_names
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Composer:
         base_url: Where the target is; its path goes before each request's.
         authorization: Returns the Authorization header of the identity with that index, None when it sends none.
         nonce: Returns what tells the draw's exchange from every other; the stamp gives it back.
+        mark: Returns what the rows that the draw writes carry.
 
     Raises:
         UsageProblem: base_url or a header of the target's cannot be used.
@@ -72,10 +74,12 @@ class Composer:
         base_url: str,
         authorization: Callable[[int], str | None],
         nonce: Callable[[Draw], str],
+        mark: Callable[[Draw], str],
     ) -> None:
         self._population = population
         self._authorization = authorization
         self._nonce = nonce
+        self._mark = mark
         base = target_url(base_url)
         given = {name: secret.get_secret_value() for name, secret in scenario.target.headers.items()}
         room = _KEPT // len(scenario.requests)
@@ -89,11 +93,12 @@ class Composer:
         """
         shape = self._shapes[draw.request]
         identity = self._population[draw.identity]
-        headers = {**shape.headers.of(identity, draw), NONCE_HEADER: self._nonce(draw)}
+        values = (*draw.values, self._mark(draw)) if shape.marked else draw.values
+        headers = {**shape.headers.of(identity, values), NONCE_HEADER: self._nonce(draw)}
         authorization = self._authorization(draw.identity)
         if authorization is not None:
             headers["Authorization"] = authorization
-        return Message(shape.method, shape.url.of(identity, draw), headers, shape.body.of(identity, draw))
+        return Message(shape.method, shape.url.of(identity, values), headers, shape.body.of(identity, values))
 
 
 class _Shape:
@@ -103,7 +108,8 @@ class _Shape:
         path = Template(request.path)
         headers = _Headers(request, given)
         body = _Body(request.body, headers.content_type)
-        drawn = tuple(request.vars)
+        self.marked = request.writes is not None
+        drawn = (*request.vars, MARK) if self.marked else tuple(request.vars)
         self.method = request.method
         self.url = _Part(path.names, drawn, room, partial(_url, base, path))
         self.headers = _Part(headers.names, drawn, room, headers.fill)
@@ -123,13 +129,13 @@ class _Part(Generic[T]):
         self._constant = () if names else (make({}),)
         self._kept: dict[int, T] = {}
 
-    def of(self, identity: Identity, draw: Draw) -> T:
-        """Return the part as it is for one draw."""
+    def of(self, identity: Identity, values: tuple[Scalar, ...]) -> T:
+        """Return the part as it is for an identity and the values drawn."""
         if self._constant:
             return self._constant[0]
         if identity.index in self._kept:
             return self._kept[identity.index]
-        drawn = dict(zip(self._drawn, draw.values, strict=True))
+        drawn = dict(zip(self._drawn, values, strict=True))
         made = self._make({**identity.claims, **identity.variables, **drawn})
         if not self._by_draw and len(self._kept) < self._room:
             self._kept[identity.index] = made

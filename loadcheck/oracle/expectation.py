@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from loadcheck.oracle.query import Query
 from loadcheck.scenario.binding import bind
-from loadcheck.scenario.model import ClaimMix, Expect, Request, Scenario, TokenKind
+from loadcheck.scenario.model import ClaimMix, Expect, Request, Scenario, TokenKind, Written
 from loadcheck.scenario.placeholders import Template
 
 Loc = tuple[str | int, ...]
@@ -37,6 +37,7 @@ class Expectation:
         counted: Whether the total in Content-Range is asked for, and exact.
         drawn: Names of request variables on which the truth depends.
         by_identity: Whether the truth depends on the identity, too.
+        written: Which of the run's own rows are expected; None when none are.
     """
 
     loc: Loc
@@ -52,6 +53,7 @@ class Expectation:
     counted: bool
     drawn: frozenset[str]
     by_identity: bool
+    written: Written | None = None
 
     @property
     def expects_rows(self) -> bool:
@@ -117,9 +119,10 @@ def _compile(request: Request, r: int, mix: ClaimMix, m: int) -> Expectation:
         count=expect.count if isinstance(expect.count, int) else None,
         ordered=request.ordered,
         whole=_whole(request),
-        counted="count=exact" in _header(request, "prefer"),
+        counted="count=exact" in request.header("prefer"),
         drawn=_drawn(request, expect, query),
         by_identity=query is not None and (query.as_identity or bool(set(query.names) - request.vars.keys())),
+        written=expect.written,
     )
 
 
@@ -148,10 +151,6 @@ def _whole(request: Request) -> bool:
     return request.method == "GET" and not windowed and not request.path.startswith("/rpc/")
 
 
-def _header(request: Request, name: str) -> str:
-    return next((value for given, value in request.headers.items() if given.lower() == name), "")
-
-
 def _drawn(request: Request, expect: Expect, query: Query | None) -> frozenset[str]:
     if query is not None:
         return frozenset(query.names) & request.vars.keys()
@@ -164,5 +163,5 @@ def _statuses(expect: Expect) -> frozenset[int]:
         return frozenset(expect.statuses)
     if expect.error is not None:
         return _FAILURE
-    reads = {"rows", "rows_as_identity", "count", "json_"} & expect.model_fields_set
+    reads = {"rows", "rows_as_identity", "written", "count", "json_"} & expect.model_fields_set
     return _WITH_CONTENT if reads else _SUCCESS

@@ -1,6 +1,5 @@
 """The parts of a run that need the target and the database, for as long as it lasts."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ async def put_together(loaded: LoadedScenario, clock: Clock, observer: Observer)
         transport = AiohttpTransport(target.timeout, target.max_answer)
         stack.push_async_callback(transport.close)
         prepared = await prepare(loaded, database, clock, observer)
-        context = Context(prepared.population, Caller(loaded.scenario.stack.postgrest), secrets.token_hex(4))
+        context = Context(prepared.population, Caller(loaded.scenario.stack.postgrest), prepared.marks.run)
         if target.database.get_secret_value():
             context.digests = await claims_digests(database, prepared.population)
         composer = _composer(prepared, target.url, context)
@@ -60,4 +59,4 @@ async def put_together(loaded: LoadedScenario, clock: Clock, observer: Observer)
 
 def _composer(prepared: Prepared, url: str, context: Context) -> Composer:
     authorization = prepared.authorizations.authorization
-    return Composer(prepared.scenario, prepared.population, url, authorization, context.nonce)
+    return Composer(prepared.scenario, prepared.population, url, authorization, context.nonce, prepared.mark)

@@ -23,7 +23,6 @@ from loadcheck.scenario.model import Choice, IntRange, Scalar, TokenKind, Variab
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _MIXES_TRIED: Final = 5
 # PostgREST's own leeway is 30 s: https://docs.postgrest.org/en/v12/references/auth.html
 _SKEW_S: Final = 5.0
@@ -127,7 +126,7 @@ class Preflight:
     def _probes(self) -> Iterator[Draw]:
         """Yield one draw for each request that reads and should succeed: nothing is written before its time."""
         for request, model in enumerate(self.prepared.scenario.requests):
-            mixes = self._valid_mixes(request) if model.method in _SAFE_METHODS else []
+            mixes = self._valid_mixes(request) if model.safe else []
             if mixes:
                 yield self._draw(request, mixes[0])
 

@@ -1,5 +1,6 @@
 """Everything that is done before anything is sent: identities, tokens, expected rows."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.inspect import read_identities, sql_mistakes
+from loadcheck.oracle.marks import Mark, Marks
 from loadcheck.oracle.oracle import Oracle
 from loadcheck.oracle.writes import Writes
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.names import MARK
 from loadcheck.scenario.problems import Problem, ScenarioError
 
 _TOLD_EVERY_S: Final = 3.0
@@ -33,11 +36,18 @@ class Prepared:
     writes: Writes
     mint: Mint
     authorizations: Authorizations
+    marks: Marks
+
+    def mark(self, draw: Draw) -> str:
+        """Return what the rows that a draw writes carry."""
+        return self.marks.text(Mark(draw.request, draw.identity, draw.seq))
 
     def variables(self, draw: Draw) -> dict[str, Any]:
         """Return what each placeholder stands for in a draw's expectations."""
-        names = self.scenario.requests[draw.request].vars
-        return variables(self.population[draw.identity], dict(zip(names, draw.values, strict=True)))
+        request = self.scenario.requests[draw.request]
+        drawn: dict[str, Any] = dict(zip(request.vars, draw.values, strict=True))
+        marked = {} if request.writes is None else {MARK: self.mark(draw)}
+        return variables(self.population[draw.identity], drawn | marked)
 
 
 async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, observer: Observer) -> Prepared:
@@ -61,7 +71,8 @@ async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, obse
     await oracle.read_fixed(_Steps(observer, clock, "expected answers read"))
     writes = Writes(database, expectations, clock)
     await writes.begin()
-    return Prepared(scenario, population, expectations, oracle, writes, mint, authorizations)
+    marks = Marks(secrets.token_hex(4))
+    return Prepared(scenario, population, expectations, oracle, writes, mint, authorizations, marks)
 
 
 class _Steps:

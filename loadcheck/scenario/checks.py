@@ -17,6 +17,7 @@ from loadcheck.scenario.problems import Hint, Problems, did_you_mean
 from loadcheck.scenario.programs import check_programs
 from loadcheck.scenario.settings import check_settings
 from loadcheck.scenario.statements import inspect
+from loadcheck.scenario.writing import check_writing
 
 _STATUSES: Final = range(100, 600)
 _NO_BODY: Final = frozenset({"GET", "HEAD"})
@@ -38,6 +39,7 @@ def check(parts: Parts, document: Document, folder: Path, problems: Problems) ->
     checks.requests()
     checks.load()
     checks.faults()
+    check_writing(parts, checks.names, document, problems)
     check_programs(parts.stack.model, document, problems)
     check_settings(parts.stack.model, document, problems)
     check_sql_files(parts.stack.model.sql, document, folder, problems)

@@ -200,6 +200,43 @@ class Stack(_Model):
     """Whether every answer tells, in a header, which backend and settings it was made with."""
 
 
+class Does(StrEnum):
+    """What a write does to the rows that it reaches."""
+
+    INSERT = "insert"
+    UPSERT = "upsert"
+    IGNORE = "ignore"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Table(_Model):
+    """A table that the run writes to. Each row carries the mark of the write that made it, so its writer is known."""
+
+    mark: str = Field(min_length=1)
+    """The text column that carries `{mark}`."""
+    owner: dict[str, str] = Field(min_length=1)
+    """The columns that say whose a row is, and what they hold for an identity: {tenant: "{tenant}"}."""
+    key: str = ""
+    """The column that tells the rows of one owner apart; none: rows are only added, and only deleted all at once."""
+
+
+class Written(_Model):
+    """Rows as the run's own writes have left them."""
+
+    table: str
+    """One of `tables`."""
+    row: str = ""
+    """The key of the one row that is meant, with placeholders; empty: all rows of the identity."""
+
+
+class Writes(Written):
+    """What a request writes."""
+
+    does: Does | None = None
+    """What it does; needed for a function only, for the method and its Prefer header tell it otherwise."""
+
+
 class Expect(_Model):
     """What the right answer is. Several expectations must all hold."""
 
@@ -207,6 +244,8 @@ class Expect(_Model):
     """SQL that the oracle runs for the expected rows, or the rows themselves. `:name` binds a claim or variable."""
     rows_as_identity: str | None = None
     """SQL that is run as the identity, under row security, alone on a fresh backend."""
+    written: Written | None = None
+    """The rows that the run itself has written: all of the identity's that were acknowledged, and never another's."""
     count: Annotated[Annotated[int, Field(ge=0)] | str | None, BeforeValidator(_text_as_number)] = None
     """The count in Content-Range: a number, or SQL for it."""
     headers: dict[str, Text | None] = {}
@@ -224,6 +263,8 @@ class Expect(_Model):
             raise ValueError("expects nothing, so nothing would be checked: add rows, status or another")
         if self.rows is not None and self.rows_as_identity is not None:
             raise ValueError("give rows or rows_as_identity, not both")
+        if self.written is not None and (self.rows is not None or self.rows_as_identity is not None):
+            raise ValueError("give rows or written, not both")
         return self
 
     @property
@@ -331,6 +372,8 @@ class Request(_Model):
     """Variables drawn for each exchange from the run's seed."""
     as_: list[str] = Field([], alias="as")
     """Only these identities send it; empty: all do."""
+    writes: Writes | None = None
+    """What it writes, so that it is followed up; `{mark}` is then a placeholder, different for each exchange."""
     expect: Expect
     """What the right answer is."""
 
@@ -350,6 +393,31 @@ class Request(_Model):
         """The path and query, with its placeholders."""
         path: str = getattr(self, self.method.lower())
         return path
+
+    @property
+    def safe(self) -> bool:
+        """Whether PostgREST runs it in a read-only transaction."""
+        return self.method in {"GET", "HEAD"}
+
+    def header(self, name: str) -> str:
+        """Return the template of a header, by its name in lower case; empty when it sends none."""
+        return next((value for given, value in self.headers.items() if given.lower() == name), "")
+
+    @property
+    def does(self) -> Does | None:
+        """What it does to the rows that it `writes`; None for a function that does not say so."""
+        if self.writes is None or self.writes.does is not None:
+            return None if self.writes is None else self.writes.does
+        if self.method == "POST":
+            return None if self.path.startswith("/rpc/") else self._posts
+        return {"PUT": Does.UPSERT, "PATCH": Does.UPDATE, "DELETE": Does.DELETE}.get(self.method)
+
+    @property
+    def _posts(self) -> Does:
+        prefer = self.header("prefer")
+        if "resolution=merge-duplicates" in prefer:
+            return Does.UPSERT
+        return Does.IGNORE if "resolution=ignore-duplicates" in prefer else Does.INSERT
 
     @property
     def ordered(self) -> bool:
@@ -477,6 +545,10 @@ class Scenario(_Model):
     """Who asks."""
     requests: list[Request] = Field(min_length=1)
     """What is asked, and what the right answer is."""
+    tables: dict[str, Table] = {}
+    """The tables that the run writes to and whose rows it follows, by name."""
+    audit: Duration | None = Field(None, ge=1)
+    """How often, beside the end of the run, the tables are held against what was written."""
     load: list[Phase] = Field([Phase(name="steady", concurrency=16, duration=10.0)], min_length=1)
     """Phases, in order."""
     thresholds: Thresholds = Thresholds()

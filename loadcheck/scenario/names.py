@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Final
 
 from loadcheck.scenario.binding import CLAIMS
 from loadcheck.scenario.model import ClaimMix, Request
 from loadcheck.scenario.parts import Part, Parts
 from loadcheck.scenario.statements import inspect
 
+MARK: Final = "mark"
+"""What a request that writes may name besides: its mark."""
 Known = frozenset[str] | None
 """Names; None when they cannot be told, so that any may be right."""
 
@@ -26,7 +29,7 @@ class Names:
         self._drawn: dict[str, Known] = defaultdict(frozenset)
         for part in parts.requests:
             for name in part.model.as_ or [""]:
-                self._drawn[name] = _union([self._drawn[name], _drawn(part)])
+                self._drawn[name] = union([self._drawn[name], _drawn(part)])
         self._all_requests = parts.all_requests
 
     def of_request(self, part: Part[Request]) -> Known:
@@ -34,19 +37,19 @@ class Names:
         key = tuple(part.model.as_)
         if key not in self._by_as:
             self._by_as[key] = self._of_mixes(key)
-        return _union([self._by_as[key], _drawn(part)])
+        return union([self._by_as[key], _drawn(part)])
 
     def of_expect(self, part: Part[ClaimMix]) -> Known:
         """Return what an identity's own expectation may name: it stands for those of all its requests."""
         if not self._all_requests:
             return None
-        return _union([of_mix(part), self._drawn[""], self._drawn[part.model.name]])
+        return union([of_mix(part), self._drawn[""], self._drawn[part.model.name]])
 
     def _of_mixes(self, names: tuple[str, ...]) -> Known:
         if not names:
-            return _union(map(of_mix, self._mixes.values())) if self._whole else None
+            return union(map(of_mix, self._mixes.values())) if self._whole else None
         mixes = [self._mixes.get(name) for name in names]
-        return _union(None if mix is None else of_mix(mix) for mix in mixes)
+        return union(None if mix is None else of_mix(mix) for mix in mixes)
 
 
 def variables_of(part: Part[ClaimMix]) -> Known:
@@ -58,22 +61,24 @@ def variables_of(part: Part[ClaimMix]) -> Known:
 
 def of_mix(part: Part[ClaimMix]) -> Known:
     """Return what an identity brings: its claims and its variables."""
-    return _union([variables_of(part), frozenset(part.model.claims)])
+    return union([variables_of(part), frozenset(part.model.claims)])
 
 
 def in_sql(known: Known) -> Known:
     """Return what SQL may bind besides: all claims."""
-    return _union([known, frozenset({CLAIMS})])
+    return union([known, frozenset({CLAIMS})])
 
 
 def _drawn(part: Part[Request]) -> Known:
-    return frozenset(part.model.vars) if part.named else None
+    marks = frozenset[str]() if part.model.writes is None else {MARK}
+    return frozenset(part.model.vars) | marks if part.named else None
 
 
-def _union(known: Iterable[Known]) -> Known:
-    union: set[str] = set()
+def union(known: Iterable[Known]) -> Known:
+    """Return all names; None when some of them cannot be told."""
+    all_names: set[str] = set()
     for names in known:
         if names is None:
             return None
-        union |= names
-    return frozenset(union)
+        all_names |= names
+    return frozenset(all_names)

@@ -1,13 +1,13 @@
 """The parts of a scenario that can be looked into even where others are malformed: all mistakes show at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from loadcheck.scenario.document import Loc
-from loadcheck.scenario.model import ClaimMix, Phase, Request, Scenario, Stack, Target
+from loadcheck.scenario.model import ClaimMix, Phase, Request, Scenario, Stack, Table, Target
 from loadcheck.scenario.problems import nearest
 
 M = TypeVar("M", bound=BaseModel)
@@ -47,6 +47,7 @@ class Parts:
     load: Sequence[Part[Phase]]
     names: Sequence[str]
     has_faults: bool
+    tables: Mapping[str, Part[Table]]
     all_identities: bool = True
     all_requests: bool = True
     whole: bool = True
@@ -62,6 +63,7 @@ class Parts:
             [Part(("load", at), phase) for at, phase in enumerate(scenario.load)],
             [mix.name for mix in scenario.identities],
             has_faults=bool(scenario.faults),
+            tables={name: Part(("tables", name), table) for name, table in scenario.tables.items()},
         )
 
     @classmethod
@@ -83,6 +85,7 @@ class Parts:
             list(_parts(Phase, _listed(data.get("load")), "load", malformed)),
             [str(mix.get("name")) for mix in given if isinstance(mix, dict)],
             has_faults=bool(data.get("faults")),
+            tables=_tables(data.get("tables"), malformed),
             all_identities=len(identities) == len(given),
             all_requests=len(requests) == len(asked),
             whole=False,
@@ -91,6 +94,12 @@ class Parts:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _tables(value: Any, malformed: Sequence[Loc]) -> dict[str, Part[Table]]:
+    given = value if isinstance(value, dict) else {}
+    parts = {name: _part(Table, each, ("tables", name), malformed) for name, each in given.items()}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def _parts(model: type[M], values: list[Any], key: str, malformed: Sequence[Loc]) -> Iterator[Part[M]]:

@@ -36,7 +36,8 @@ def composer(
             "requests": [{"name": "only", "expect": {"status": 200}, **request}],
         }
     )
-    return Composer(scenario, identities or (identity(),), base, token, lambda draw: f"nonce-{draw.seq}")
+    marked = (lambda draw: f"nonce-{draw.seq}", lambda draw: f"mark-{draw.seq}")
+    return Composer(scenario, identities or (identity(),), base, token, *marked)
 
 
 def composed(request: dict[str, Any], *identities: Identity, values: tuple[Scalar, ...] = (), **more: Any) -> Message:
