@@ -69,6 +69,20 @@ def test_a_good_scenario_passes_against_the_target(target: Target, tmp_path: Pat
     assert ended.code == 0, ended.text
 
 
+@pytest.mark.parametrize("method", ["post", "patch", "put", "delete"])
+def test_a_target_is_not_written_to_unless_that_is_said(method: str, tmp_path: Path) -> None:
+    body = "" if method == "delete" else ", body: {}"
+    writing = scenario(tmp_path, f"  - {{name: change, {method}: /pets{body}, expect: {{status: 201}}}}")
+    nowhere = ("--url", "http://127.0.0.1:9", "--jwt-secret", SECRET, "--database", "postgresql://a:b@127.0.0.1:9/c")
+    ended = loadcheck("run", writing, *nowhere, "--out", tmp_path / "run")
+    assert ended.code == 4
+    assert "the scenario writes" in ended.err
+    assert "'change'" in ended.err
+    assert "--allow-writes" in ended.err
+    assert not (tmp_path / "run").exists()
+    assert loadcheck("run", writing, *nowhere, "--allow-writes", "--out", tmp_path / "run").code == 5
+
+
 def test_nothing_at_the_url(target: Target, tmp_path: Path) -> None:
     ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", url="http://127.0.0.1:9")
     assert ended.code == 5

@@ -53,6 +53,23 @@ def test_a_plain_request() -> None:
     assert len(message.headers) == 3
 
 
+def test_a_write_carries_its_mark_in_path_headers_and_body() -> None:
+    request = {
+        "post": "/pets?note=eq.{mark}",
+        "headers": {"X-Mark": "{mark}"},
+        "body": {"note": "{mark}", "id": "{id}"},
+        "vars": {"id": {"int": [1, 9]}},
+        "writes": {"table": "pets"},
+    }
+    writing = composer(request)
+    for seq in (1, 2):
+        message = writing.compose(Draw(seq, 0, 0, (7,)))
+        assert message.url == f"{BASE}/pets?note=eq.mark-{seq}"
+        assert message.headers["X-Mark"] == f"mark-{seq}"
+        assert message.body is not None
+        assert json.loads(message.body) == {"note": f"mark-{seq}", "id": 7}
+
+
 @pytest.mark.parametrize("method", ["get", "post", "patch", "put", "delete", "head"])
 def test_methods(method: str) -> None:
     assert composed({method: "/pets"}).method == method.upper()
