@@ -137,7 +137,7 @@ async def test_data_that_change_during_the_run_are_no_violation(
         await owner.close()
     counts = ended.summary["exchanges"]
     assert counts["violation"] == 0, ended.findings
-    assert counts["ok"] > 100
+    assert counts["ok"] > 0
 
 
 async def test_a_leak_is_seen_while_others_write(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
