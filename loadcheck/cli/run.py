@@ -83,7 +83,7 @@ async def carry_out(
     with Interruption() as interruption:
         try:
             async with aimed(loaded, given, observer) as aim:
-                work = Run(aim.loaded, options, observer, interruption, SystemClock(), aim.freshen)
+                work = Run(aim.loaded, options, observer, interruption, SystemClock(), aim.powers)
                 ended = await work.run()
         except asyncio.CancelledError:
             if interruption.code is None:

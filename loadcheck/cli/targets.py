@@ -4,18 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import SecretStr
 
 from loadcheck.engine.messages import target_url
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.keys import with_secret
-from loadcheck.run.inquiry import Freshen
 from loadcheck.run.observer import Observer
+from loadcheck.run.powers import Powers
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Scenario, Target
 from loadcheck.stack.stack import embedded
 from loadcheck.tasks import ungrouped
+
+_NO_POWERS: Final = Powers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +38,11 @@ class Aim:
 
     Attributes:
         loaded: The scenario, with its target filled in.
-        freshen: Gives fresh backends, where they are ours to end.
+        powers: What may be done to its servers.
     """
 
     loaded: LoadedScenario
-    freshen: Freshen | None = None
+    powers: Powers = _NO_POWERS
 
 
 @asynccontextmanager
@@ -69,7 +72,8 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(stack.broken())
-                yield Aim(loaded.aimed_at(target.model_copy(update=found)), stack.freshen)
+                powers = Powers(stack.freshen, stack.breaks)
+                yield Aim(loaded.aimed_at(target.model_copy(update=found)), powers)
                 watch.cancel()
 
 

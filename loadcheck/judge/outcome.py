@@ -10,7 +10,7 @@ from loadcheck.scenario.model import Thresholds
 
 # Above this share of answers that could not be judged, a run without a violation says too little.
 _UNKNOWN_SHARE: Final = 0.1
-_UPPER_LIMITS: Final = frozenset({"p50", "p90", "p95", "p99", "p999", "max", "error_rate"})
+_UPPER_LIMITS: Final = frozenset({"p50", "p90", "p95", "p99", "p999", "max", "error_rate", "recovery"})
 
 
 class RunVerdict(StrEnum):
@@ -60,7 +60,7 @@ class Figures:
         checked: Exchanges of the measured phases judged ok or violation.
         judged: The same of all phases, the warm-up included.
         violations: Exchanges of all phases judged a violation.
-        unknown: Exchanges that could not be judged.
+        unknown: Exchanges that could not be judged although no fault was on.
         findings: How many findings the violations make.
         unchecked: Names of what was never checked, such as "request 'list'".
         blind: Why the run could not have seen a leak at all; empty when it could.

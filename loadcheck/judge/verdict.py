@@ -77,6 +77,7 @@ class Verdict:
         evidence: What shows it.
         cause: Why, as far as the answer and its stamp tell.
         code: PostgREST's or PostgreSQL's error code in the answer, if it carries one.
+        fault: The fault under which the exchange was made; empty when there was none.
     """
 
     ruling: Ruling
@@ -86,6 +87,7 @@ class Verdict:
     evidence: Evidence = Evidence()
     cause: Cause = Cause.UNDETERMINED
     code: str = ""
+    fault: str = ""
 
 
 OK = Verdict(Ruling.OK)

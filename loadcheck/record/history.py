@@ -135,6 +135,7 @@ class History:
             "symptom": verdict.symptom,
             "reason": verdict.reason,
             "source": None if source is None else self._population[source].label,
+            **({"fault": verdict.fault} if verdict.fault else {}),
         }
 
     def _write(self) -> None:

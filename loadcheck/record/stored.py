@@ -50,6 +50,20 @@ class StoredThreshold(TypedDict):
     held: bool | None
 
 
+class StoredFault(TypedDict):
+    """What a fault did: how often it happened, and how often a right answer came within the grace after its end.
+
+    `recovery_max_s` is the longest that took, None where it was not measured; `failed` tells why it could not be made.
+    """
+
+    do: str
+    times: int
+    over: int
+    recovered: int
+    recovery_max_s: float | None
+    failed: str
+
+
 class FindingHead(TypedDict):
     """A finding as summary.json lists it."""
 
@@ -118,6 +132,7 @@ class Summary(TypedDict):
     exchanges: StoredCounts
     warm_up: StoredCounts
     findings: list[FindingHead]
+    faults: list[StoredFault]
     blind_spots: list[str]
     coverage: dict[str, int | None]
     canaries: dict[str, int | None]

@@ -14,6 +14,7 @@ from loadcheck.record.histogram import Histogram
 from loadcheck.record.stored import (
     Percentiles,
     StoredCounts,
+    StoredFault,
     StoredPhase,
     StoredThreshold,
     StoredTimed,
@@ -37,6 +38,7 @@ class RunFacts:
         coverage: `backends`, `handoffs` and `distinct_handoffs`, as far as they are known.
         canaries: `planted` and `caught`, if there were any.
         leak_rate_upper_95: The rate of leaks that is ruled out with 95 % confidence, if known.
+        faults: What each fault of the scenario did.
         blind_spots: What a green run says little about, a sentence each.
         generator: What loadcheck itself used and missed: `cpu_s`, `rss_max_mb`, and `missed` arrivals; by how much the
             event loop (`lag_p99_ms`) and open-loop sending (`late_p99_ms`) were late; for how long sending waited for
@@ -49,6 +51,7 @@ class RunFacts:
     coverage: Mapping[str, int | None] = field(default_factory=dict)
     canaries: Mapping[str, int] = field(default_factory=dict)
     leak_rate_upper_95: float | None = None
+    faults: Sequence[StoredFault] = ()
     blind_spots: Sequence[str] = ()
     generator: Mapping[str, float | None] = field(default_factory=dict)
 
@@ -75,6 +78,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "exchanges": _counts(tally.measured.counts),
         "warm_up": _counts(tally.warm_up),
         "findings": [finding_head(finding, scenario, tally.population) for finding in findings],
+        "faults": list(facts.faults),
         "blind_spots": list(facts.blind_spots),
         "coverage": _coverage(tally, facts),
         "canaries": {name: facts.canaries.get(name) for name in ("planted", "caught")},

@@ -55,6 +55,7 @@ class Tally:
     Attributes:
         measured: The exchanges of the measured phases, with latency and service time.
         warm_up: The exchanges of the other phases.
+        unexcused: Those of the measured exchanges during which no fault was on.
         phases: One for each phase, in order.
         requests: One for each request of the scenario, in order.
         mixes: One for each claim mix of the scenario, in order.
@@ -70,6 +71,7 @@ class Tally:
         self.population = population
         self.measured = Timed()
         self.warm_up = Counts()
+        self.unexcused = Counts()
         self.phases = [PhaseTally(phase) for phase in scenario.load]
         self.requests = [Timed() for _ in scenario.requests]
         self.mixes = [Counts() for _ in scenario.identities]
@@ -114,6 +116,8 @@ class Tally:
         self.requests[draw.request].add(exchange, ruling)
         self.mixes[self.population[draw.identity].mix].add(ruling)
         self.statuses.add(_status(exchange))
+        if not verdict.fault:
+            self.unexcused.add(ruling)
         if ruling is Ruling.UNKNOWN:
             self.unknowns.add(verdict.reason or _status(exchange))
         else:
@@ -155,8 +159,8 @@ class Tally:
 
     @property
     def error_rate(self) -> float | None:
-        """Share of the measured exchanges that were not ok; None when there was none."""
-        counts = self.measured.counts
+        """Share of the measured exchanges outside of faults that were not ok; None when there was none."""
+        counts = self.unexcused
         return (counts.sent - counts.ok) / counts.sent if counts.sent else None
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 NOTHING: Final = "-"
-_LATENCIES: Final = {"p50", "p90", "p95", "p99", "p999", "max"}
+_LATENCIES: Final = {"p50", "p90", "p95", "p99", "p999", "max", "recovery"}
 _TEN: Final = 10
 _MINUTE: Final = 60
 _SECOND_MS: Final = 1000

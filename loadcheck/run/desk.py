@@ -11,6 +11,7 @@ from loadcheck.record.series import SeriesFile
 from loadcheck.record.tally import Tally
 from loadcheck.run.clockwatch import Clockwatch
 from loadcheck.run.observer import Observer
+from loadcheck.run.recovery import Recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Desk:
 
     population: Population
     clockwatch: Clockwatch
+    recovery: Recovery
     tally: Tally
     findings: Findings
     history: History
@@ -37,7 +39,7 @@ class Desk:
         Raises:
             EnvironmentProblem: the history cannot be written.
         """
-        verdict = self.clockwatch.pardon(verdict)
+        verdict = self.recovery.consider(exchange, self.clockwatch.pardon(verdict))
         self.tally.add(exchange, verdict)
         self.history.add(exchange, verdict)
         if verdict.ruling is Ruling.VIOLATION:

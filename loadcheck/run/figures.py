@@ -15,7 +15,7 @@ def figures(
     tally: Tally,
     findings: Findings,
     blind: Sequence[str],
-    coverage: Mapping[str, int | None],
+    coverage: Mapping[str, float | None],
     interrupted: ExitCode | None,
 ) -> Figures:
     """Gather what the verdict of a run rests on."""
@@ -24,7 +24,7 @@ def figures(
         checked=counts.checked,
         judged=counts.checked + tally.warm_up.checked,
         violations=tally.violations,
-        unknown=counts.unknown,
+        unknown=tally.unexcused.unknown,
         findings=len(findings),
         unchecked=tuple(_unchecked(scenario, tally)),
         blind=blind,
@@ -42,7 +42,7 @@ def _unchecked(scenario: Scenario, tally: Tally) -> Iterator[str]:
             yield f"identity {mix.name!r}"
 
 
-def _measured(tally: Tally, coverage: Mapping[str, int | None]) -> dict[str, float | None]:
+def _measured(tally: Tally, coverage: Mapping[str, float | None]) -> dict[str, float | None]:
     """Return measured values by threshold name; None where nothing was measured."""
     latency = tally.measured.latency
     return {

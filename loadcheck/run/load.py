@@ -16,6 +16,7 @@ from loadcheck.engine.plan import planned
 from loadcheck.record.generator import Generator
 from loadcheck.record.sampler import Sampler
 from loadcheck.run.desk import Desk
+from loadcheck.run.faults import Faults
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.observer import Gauges, Observer
@@ -35,15 +36,17 @@ class Load:
         parts: What sends and what knows the right answers.
         judging: Judges every exchange.
         desk: Takes every verdict.
+        faults: What breaks meanwhile.
         seed: What the inputs are drawn from.
         clock: The run's clock.
     """
 
-    def __init__(self, parts: Parts, judging: Judging, desk: Desk, seed: int, clock: Clock) -> None:
+    def __init__(self, parts: Parts, judging: Judging, desk: Desk, faults: Faults, seed: int, clock: Clock) -> None:
         prepared = parts.prepared
         self._parts = parts
         self._judging = judging
         self._desk = desk
+        self._faults = faults
         self._clock = clock
         self._generator = Generator()
         self._feed = Feed(_inputs(prepared, seed), prepared.oracle.prepare, clock)
@@ -96,7 +99,11 @@ class Load:
                 settling = tasks.create_task(self._judging.settle())
                 watching = tasks.create_task(self._parts.clockwatch.watch())
                 sampling = tasks.create_task(self._sampling().run())
+                breaking = tasks.create_task(self._faults.run())
                 await self._engine.run()
+                # What is broken is mended before anybody is asked again.
+                breaking.cancel()
+                await asyncio.wait([breaking])
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SETTLING_S):
                         await self._judging.settled()
@@ -122,6 +129,7 @@ class Load:
             case Missed():
                 self._desk.tally.missed(event)
             case PhaseStarted():
+                self._faults.started(self._clock.now())
                 self._desk.tally.phase_started(event)
             case PhaseEnded():
                 self._desk.tally.phase_ended(event)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.judge.findings import Findings
@@ -15,15 +16,20 @@ from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.run.blindness import blind_spots, blindness
 from loadcheck.run.desk import Desk
+from loadcheck.run.fault_figures import slowest_recovery, told_faults, unmade_faults
+from loadcheck.run.faults import Faults
 from loadcheck.run.figures import figures
-from loadcheck.run.inquiry import Freshen, Inquiry
+from loadcheck.run.inquiry import Inquiry
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.load import Load
 from loadcheck.run.observer import Observer
 from loadcheck.run.parts import Parts, put_together
+from loadcheck.run.powers import Powers
 from loadcheck.run.preparation import Prepared
 from loadcheck.scenario.load import LoadedScenario
+
+_NO_POWERS: Final = Powers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Run:
         observer: Shows it to people while it goes on.
         interruption: Ends it in order on the first signal.
         clock: The run's clock.
-        freshen: Gives fresh backends, where they are ours to end; None where they are not.
+        powers: What may be done to the servers under test.
     """
 
     def __init__(
@@ -67,7 +73,7 @@ class Run:
         observer: Observer,
         interruption: Interruption,
         clock: Clock,
-        freshen: Freshen | None = None,
+        powers: Powers = _NO_POWERS,
     ) -> None:
         self._loaded = loaded
         self._scenario = loaded.scenario
@@ -75,7 +81,7 @@ class Run:
         self._observer = observer
         self._interruption = interruption
         self._clock = clock
-        self._freshen = freshen
+        self._powers = powers
         self._started = clock.wall()
 
     async def run(self) -> Ended:
@@ -84,22 +90,29 @@ class Run:
         Raises:
             LoadcheckError: it could not begin, or could not be recorded.
         """
+        faults = self._faults()
         folder = RunFolder.create(self._options.out, self._scenario.name, self._started)
         folder.write_scenario(self._loaded.resolved)
         async with put_together(self._loaded, self._clock, self._observer) as parts:
             population = parts.prepared.population
             tally, findings = Tally(self._scenario, population), Findings()
             with History(folder.history, self._scenario, population) as history, SeriesFile(folder.series) as series:
-                desk = Desk(population, parts.clockwatch, tally, findings, history, series, self._observer)
+                desk = Desk(
+                    population, parts.clockwatch, faults.recovery, tally, findings, history, series, self._observer
+                )
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
-                facts = await self._load(parts, judging, desk)
+                facts = await self._load(parts, judging, desk, faults)
             await self._explain(parts, findings)
             outcome = self._outcome(parts.prepared, judging, desk, facts)
             writer = FindingWriter(self._scenario, population, str(self._loaded.path), parts.composer.compose)
             return _write_down(folder, writer, outcome, desk, facts)
 
-    async def _load(self, parts: Parts, judging: Judging, desk: Desk) -> RunFacts:
-        load, began = Load(parts, judging, desk, self._options.seed, self._clock), self._clock.now()
+    def _faults(self) -> Faults:
+        scenario, powers = self._scenario, self._powers
+        return Faults(scenario.faults, powers.breaks, self._observer, self._clock, self._options.seed)
+
+    async def _load(self, parts: Parts, judging: Judging, desk: Desk, faults: Faults) -> RunFacts:
+        load, began = Load(parts, judging, desk, faults, self._options.seed, self._clock), self._clock.now()
         await load.run(self._observer, self._interruption)
         prepared = parts.prepared
         return RunFacts(
@@ -108,6 +121,7 @@ class Run:
             duration=self._clock.now() - began,
             generator=load.generator(),
             canaries={"planted": judging.canaries.planted, "caught": judging.canaries.caught},
+            faults=tuple(told_faults(self._scenario, faults.recovery)),
             blind_spots=tuple(blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)),
             **load.covered(),
         )
@@ -116,7 +130,7 @@ class Run:
         if not findings or self._interruption.code is not None:
             return
         self._observer.step("asking about the findings again, to name their cause")
-        await Inquiry(parts, self._options.seed, self._clock, self._freshen).explain(findings)
+        await Inquiry(parts, self._options.seed, self._clock, self._powers.freshen).explain(findings)
 
     def _outcome(self, prepared: Prepared, judging: Judging, desk: Desk, facts: RunFacts) -> Outcome:
         # What lists its exchanges asks whether just these are answered rightly, and claims nothing beyond them.
@@ -124,8 +138,10 @@ class Run:
         for request in judging.canaries.passed:
             name = self._scenario.requests[request].name
             blind.append(f"request {name!r} is blind: an answer of another identity was taken for right (a canary)")
+        blind += unmade_faults(facts.faults)
         interrupted = self._interruption.code
-        seen = figures(self._scenario, desk.tally, desk.findings, blind, facts.coverage, interrupted)
+        measured = {**facts.coverage, "recovery": slowest_recovery(facts.faults)}
+        seen = figures(self._scenario, desk.tally, desk.findings, blind, measured, interrupted)
         return decide(seen, self._scenario.thresholds)
 
     def _blind(self, prepared: Prepared, facts: RunFacts) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from loadcheck.scenario.document import Document, Loc
+from loadcheck.scenario.fault_checks import check_faults
 from loadcheck.scenario.files import check_private_key, check_sql_files
 from loadcheck.scenario.model import ClaimMix, Expect, Phase, Request
 from loadcheck.scenario.names import Known, Names, in_sql, variables_of
@@ -38,8 +39,8 @@ def check(parts: Parts, document: Document, folder: Path, problems: Problems) ->
     checks.identities()
     checks.requests()
     checks.load()
-    checks.faults()
     check_writing(parts, checks.names, document, problems)
+    check_faults(parts, document, problems)
     check_programs(parts.stack.model, document, problems)
     check_settings(parts.stack.model, document, problems)
     check_sql_files(parts.stack.model.sql, document, folder, problems)
@@ -81,11 +82,6 @@ class _Checks:
         if self.parts.whole and not any(part.model.measure for part in self.parts.load):
             self._add(("load",), "no phase is measured, so a run would show nothing", "leave one `measure: false` out")
         check_plans(self.parts, self.document, self.problems)
-
-    def faults(self) -> None:
-        """Say that faults cannot be made yet."""
-        if self.parts.has_faults:
-            self._add(("faults",), "faults are not in this version", "leave them out")
 
     def _request(self, part: Part[Request]) -> None:
         request, loc, known = part.model, part.loc, self.names.of_request(part)

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from loadcheck.scenario.fault import Fault
 from loadcheck.scenario.units import Duration, Rate, Share, Size
 
 METHODS: Final = ("get", "post", "patch", "put", "delete", "head")
@@ -491,7 +492,7 @@ class Phase(_Model):
 
 
 class Thresholds(_Model):
-    """What a run must also reach. Latencies and error_rate are upper limits, the others lower ones."""
+    """What a run must also reach. Latencies, error_rate and recovery are upper limits, the others lower ones."""
 
     p50: Duration | None = None
     """Median latency, at most."""
@@ -506,7 +507,7 @@ class Thresholds(_Model):
     max: Duration | None = None
     """Longest latency, at most."""
     error_rate: Share | None = None
-    """Part of the exchanges without the right answer, at most."""
+    """Part of the exchanges without the right answer, at most; those under a fault are left out."""
     throughput: Rate | None = None
     """Exchanges a second, at least."""
     checked: int | None = Field(None, ge=0)
@@ -519,15 +520,8 @@ class Thresholds(_Model):
     """Handoffs between identities on one backend, at least."""
     distinct_handoffs: int | None = Field(None, ge=0)
     """Different pairs of identities among the handoffs, at least."""
-
-
-class Fault(_Model):
-    """Something that breaks on purpose during the run. Not in this version."""
-
-    model_config = ConfigDict(extra="allow")
-
-    do: str
-    """What breaks."""
+    recovery: Duration | None = None
+    """Seconds from the end of any fault to the first right answer, at most."""
 
 
 class Scenario(_Model):
@@ -554,7 +548,7 @@ class Scenario(_Model):
     thresholds: Thresholds = Thresholds()
     """What a run must reach besides correctness."""
     faults: list[Fault] = []
-    """What breaks on purpose during the run. Not in this version."""
+    """What breaks on purpose during the run."""
 
     @property
     def planned(self) -> bool:

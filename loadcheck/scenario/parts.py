@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from loadcheck.scenario.document import Loc
+from loadcheck.scenario.fault import Fault
 from loadcheck.scenario.model import ClaimMix, Phase, Request, Scenario, Stack, Table, Target
 from loadcheck.scenario.problems import nearest
 
@@ -46,7 +47,7 @@ class Parts:
     requests: Sequence[Part[Request]]
     load: Sequence[Part[Phase]]
     names: Sequence[str]
-    has_faults: bool
+    faults: Sequence[Part[Fault]]
     tables: Mapping[str, Part[Table]]
     all_identities: bool = True
     all_requests: bool = True
@@ -62,7 +63,7 @@ class Parts:
             [Part(("requests", at), request) for at, request in enumerate(scenario.requests)],
             [Part(("load", at), phase) for at, phase in enumerate(scenario.load)],
             [mix.name for mix in scenario.identities],
-            has_faults=bool(scenario.faults),
+            [Part(("faults", at), fault) for at, fault in enumerate(scenario.faults)],
             tables={name: Part(("tables", name), table) for name, table in scenario.tables.items()},
         )
 
@@ -84,7 +85,7 @@ class Parts:
             requests,
             list(_parts(Phase, _listed(data.get("load")), "load", malformed)),
             [str(mix.get("name")) for mix in given if isinstance(mix, dict)],
-            has_faults=bool(data.get("faults")),
+            list(_parts(Fault, _listed(data.get("faults")), "faults", malformed)),
             tables=_tables(data.get("tables"), malformed),
             all_identities=len(identities) == len(given),
             all_requests=len(requests) == len(asked),

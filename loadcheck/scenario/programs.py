@@ -24,18 +24,35 @@ def check_programs(stack: Stack, document: Document, problems: Problems) -> None
         _check(stack.gateway, ("stack", "gateway", "run"), GATEWAY_PLACEHOLDERS, document, problems)
 
 
-def _check(program: Program, loc: Loc, known: Collection[str], document: Document, problems: Problems) -> None:
+def check_command(
+    command: str, loc: Loc, known: Collection[str], document: Document, problems: Problems
+) -> frozenset[str]:
+    """Check one command line, and return the placeholders in it; what is wrong with it goes to the problems.
+
+    Args:
+        command: The line.
+        loc: Where it stands; its last part is what it is called.
+        known: The placeholders that are filled in.
+        document: Knows the places.
+        problems: Where mistakes are kept.
+    """
     place = document.place(loc)
     try:
-        words = shlex.split(program.run)
+        words = shlex.split(command)
     except ValueError as error:
-        problems.add(place, f"`run`: {str(error).lower()}", "it is split like a shell's line, but no shell runs it")
-        return
+        hint = "it is split like a shell's line, but no shell runs it"
+        problems.add(place, f"`{loc[-1]}`: {str(error).lower()}", hint)
+        return frozenset(known)
     if not words:
-        problems.add(place, "`run` names no program")
-    found = [*_PLACEHOLDER.finditer(program.run)]
+        problems.add(place, f"`{loc[-1]}` names no program")
+        return frozenset(known)
+    found = [*_PLACEHOLDER.finditer(command)]
     for name, at in ((one[1], one.start()) for one in found if one[1] not in known):
         hint = f"known here: {' '.join(f'{{{one}}}' for one in known)}"
         problems.add(document.place(loc, at), f"{{{name}}} is not known here", hint)
-    if words and all(one[1] != "port" for one in found):
-        problems.add(place, "`run` does not tell the program its port", "put {port} where it belongs")
+    return frozenset(one[1] for one in found)
+
+
+def _check(program: Program, loc: Loc, known: Collection[str], document: Document, problems: Problems) -> None:
+    if "port" not in check_command(program.run, loc, known, document, problems):
+        problems.add(document.place(loc), "`run` does not tell the program its port", "put {port} where it belongs")

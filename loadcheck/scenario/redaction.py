@@ -21,6 +21,8 @@ def redacted_yaml(scenario: Scenario) -> str:
         data["target"] = _target(data["target"])
     if "stack" in data:
         data["stack"] = _without_credentials(_hidden(data["stack"], _SETTINGS))
+    if "faults" in data:
+        data["faults"] = [_without_credentials(fault) for fault in data["faults"]]
     for request in data["requests"]:
         if "headers" in request:
             request["headers"] = _hidden(request["headers"], _HEADERS)

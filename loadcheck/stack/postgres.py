@@ -5,6 +5,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Final
 from urllib.parse import quote
 
@@ -25,6 +26,8 @@ _NAME_BYTES: Final = 63
 _PROBE_S: Final = 1.0
 _CONNECT_S: Final = 10.0
 _END_BACKENDS: Final = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1"
+_BACKENDS: Final = """
+    SELECT pid FROM pg_stat_activity WHERE usename = $1 AND (state = 'active' OR NOT $2) ORDER BY pid"""
 _PAUSE: Final = "SELECT pg_sleep(0.01)"
 _SPARE_CONNECTIONS: Final = 60  # the oracle's, a gateway's, and three for superusers
 _LEAST_CONNECTIONS: Final = 100
@@ -114,6 +117,20 @@ class Postgres:
         async with _session(self.superuser.dsn(self.port)) as connection:
             while await connection.fetchval(_END_BACKENDS, self.role.role):
                 await connection.execute(_PAUSE)
+
+    async def strike(self, function: str, share: float, chance: Random, *, active: bool) -> None:
+        """Call a function such as `pg_terminate_backend` on a share of the single role's backends.
+
+        Args:
+            function: Its name, from loadcheck itself.
+            share: How likely each backend is struck.
+            chance: Decides.
+            active: Whether only backends are struck that are running a query just now.
+        """
+        async with _session(self.superuser.dsn(self.port)) as connection:
+            pids = [row["pid"] for row in await connection.fetch(_BACKENDS, self.role.role, active)]
+            struck = [pid for pid in pids if chance.random() < share]
+            await connection.execute(f"SELECT {function}(pid) FROM unnest($1::int[]) AS pid", struck)  # noqa: S608
 
     async def execute(self, sql: str) -> None:
         """Run SQL of loadcheck's own in the scenario's database, as the superuser."""

@@ -12,10 +12,12 @@ from loadcheck.identity.keys import signing_key
 from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.stamp import stamp_sql
+from loadcheck.scenario.fault import FaultKind
 from loadcheck.scenario.model import Jwt, PgBouncer, Scenario
 from loadcheck.scenario.model import Program as Command
 from loadcheck.stack.account import unprivileged
 from loadcheck.stack.commands import run_command
+from loadcheck.stack.faults import Break, StackFaults
 from loadcheck.stack.keys import with_key
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.pgbouncer import Bouncer
@@ -43,6 +45,7 @@ class EmbeddedStack:
         console: DSN of PgBouncer's console; empty where another pooler, or none, is used.
         jwt: How tokens for it are signed, with the key.
         versions: Of postgres, pgbouncer and postgrest.
+        breaks: What makes each fault, by kind.
     """
 
     url: str
@@ -54,6 +57,7 @@ class EmbeddedStack:
     console: str = field(repr=False)
     jwt: Jwt
     versions: Mapping[str, str]
+    breaks: Mapping[FaultKind, Break] = field(repr=False)
     _postgres: Postgres = field(repr=False)
     _postgrest: Postgrest = field(repr=False)
     _launcher: Launcher = field(repr=False)
@@ -159,6 +163,7 @@ class _Construction:
             console=self._console,
             jwt=self._jwt,
             versions=self._versions,
+            breaks=StackFaults(self._postgres).breaks,
             _postgres=self._postgres,
             _postgrest=postgrest,
             _launcher=self._launcher,

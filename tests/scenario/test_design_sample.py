@@ -6,7 +6,7 @@ import yaml
 from loadcheck.scenario.load import load
 from loadcheck.scenario.model import Choice, IntRange, PgBouncer, TokenKind
 from loadcheck.scenario.schema import json_schema
-from tests.scenario.files import loaded, told
+from tests.scenario.files import loaded
 
 SAMPLE = """\
 name: pets
@@ -111,9 +111,10 @@ def test_the_sample_of_the_design_means_what_it_says(tmp_path: Path) -> None:
     )
 
 
-def test_faults_parse_and_are_not_in_this_version(tmp_path: Path) -> None:
+def test_the_fault_of_the_sample_means_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "pets.sql").write_text("SELECT 1;")
-    assert told(tmp_path, SAMPLE + FAULTS) == ["scenario.yaml:67:1: faults are not in this version\n    leave them out"]
+    (fault,) = loaded(tmp_path, SAMPLE + FAULTS).scenario.faults
+    assert (fault.do, fault.at, fault.every, fault.for_, fault.share) == ("terminate-backends", None, 10, None, None)
 
 
 def test_the_other_forms_of_the_sample(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_lists_and_mappings_are_written_as_yaml_has_them_in_a_line(tmp_path: Pat
 
 
 WRONG = [
-    ("faults", "[{do: x}]", "faults are not in this version", "leave them out"),
+    ("faults", "[{do: schema-reload, for: 3s}]", "`for` does not go with schema-reload", "known here: at every"),
     (
         "stack.pooler",
         "{mode: sesion}",

@@ -1,0 +1,106 @@
+"""Faults: what breaks on purpose while the load goes on, each at its times."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from random import Random
+from typing import Final
+
+from loadcheck.clock import Clock
+from loadcheck.engine.randomness import source
+from loadcheck.errors import EnvironmentProblem, UsageProblem
+from loadcheck.run.observer import Observer
+from loadcheck.run.recovery import Recovery, Window
+from loadcheck.run.schedule import Occurrence, occurrences
+from loadcheck.scenario.fault import OURS, Fault, FaultKind
+
+Break = Callable[[Fault, Random], AbstractAsyncContextManager[None]]
+"""Makes a fault: it begins as the context is entered, and is mended as that is left. Draws from the randomness given.
+
+Raises EnvironmentProblem where it cannot be made.
+"""
+
+_TOLD: Final = 5  # occurrences of each fault that are told as they happen
+_OF_THE_TARGET: Final = frozenset(FaultKind) - (OURS - {FaultKind.RUN})
+
+
+class Faults:
+    """Makes the scenario's faults.
+
+    Args:
+        faults: The scenario's.
+        breaks: What makes them, by kind; kinds that only loadcheck's own sending is concerned with may be left out.
+        observer: Is told of them.
+        clock: The run's clock.
+        seed: The run's, for what a fault strikes.
+
+    Attributes:
+        recovery: Knows under which fault an exchange was made, and how the target recovered.
+
+    Raises:
+        UsageProblem: a fault is asked for that nobody can make here.
+    """
+
+    def __init__(
+        self, faults: Sequence[Fault], breaks: Mapping[FaultKind, Break], observer: Observer, clock: Clock, seed: int
+    ) -> None:
+        self.recovery = Recovery(list(faults), self._tell_recovery)
+        self._faults = faults
+        self._breaks = breaks
+        self._observer = observer
+        self._clock = clock
+        self._seed = seed
+        self._zero: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        for fault in faults:
+            if fault.do in _OF_THE_TARGET and fault.do not in breaks:
+                raise UsageProblem(
+                    f"the fault {fault.label} needs the embedded stack: a target is not loadcheck's to break",
+                    "Run it with --embedded, or do it by a command of your own: `do: run`.",
+                )
+
+    def started(self, at: float) -> None:
+        """Count time from the first phase's start, which was `at` by the run's clock."""
+        if not self._zero.done():
+            self._zero.set_result(at)
+
+    async def run(self) -> None:
+        """Make every fault at its times until cancelled; what is broken then is mended first."""
+        async with asyncio.TaskGroup() as tasks:
+            for index, fault in enumerate(self._faults):
+                tasks.create_task(self._keep(index, fault))
+
+    async def _keep(self, index: int, fault: Fault) -> None:
+        zero = await self._zero
+        for time, occurrence in enumerate(occurrences(fault)):
+            await self._clock.sleep(zero + occurrence.begins - self._clock.now())
+            late = self._clock.now() - zero - occurrence.begins
+            if fault.every is None or late < fault.every:
+                await self._happen(index, occurrence, zero, source(self._seed, "fault", index, time))
+
+    async def _happen(self, index: int, occurrence: Occurrence, zero: float, chance: Random) -> None:
+        fault, toll = self._faults[index], self.recovery.tolls[index]
+        breaks = self._breaks.get(fault.do)
+        toll.times += 1
+        if toll.times <= _TOLD:
+            self._observer.step(f"fault: {fault.label}{_often(toll.times, fault)}")
+        if breaks is None:
+            return
+        window = self.recovery.begin(index, self._clock.now() - zero) if fault.do in _OF_THE_TARGET else None
+        try:
+            async with breaks(fault, chance):
+                await self._clock.sleep(occurrence.ends - occurrence.begins)
+        except EnvironmentProblem as problem:
+            toll.failed = problem.message
+            self._observer.step(f"fault: {fault.label} could not be made: {problem.message}")
+        finally:
+            if window is not None:
+                self.recovery.end(window, self._clock.now() - zero)
+
+    def _tell_recovery(self, window: Window) -> None:
+        fault, toll = self._faults[window.fault], self.recovery.tolls[window.fault]
+        if window.ended is not None and window.recovered is not None and toll.times <= _TOLD:
+            self._observer.step(f"fault: recovered from {fault.label} in {window.recovered - window.ended:.2f} s")
+
+
+def _often(times: int, fault: Fault) -> str:
+    return " (and so on: not told any more)" if times == _TOLD and fault.every is not None else ""

@@ -1,0 +1,21 @@
+"""What a run may do to the servers under test beside asking them: nothing, unless they are ours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from loadcheck.run.faults import Break
+from loadcheck.run.inquiry import Freshen
+from loadcheck.scenario.fault import FaultKind
+
+
+@dataclass(frozen=True, slots=True)
+class Powers:
+    """What the embedded stack allows; a target allows nothing.
+
+    Attributes:
+        freshen: Gives fresh backends.
+        breaks: What makes each fault.
+    """
+
+    freshen: Freshen | None = None
+    breaks: Mapping[FaultKind, Break] = field(default_factory=dict)

@@ -1,0 +1,72 @@
+"""What a fault excuses, and until when."""
+
+import pytest
+
+from loadcheck.engine.events import Answer, Draw, Exchange, Lost
+from loadcheck.judge.judge import unknown, violation
+from loadcheck.judge.verdict import OK, Ruling, Symptom, Verdict
+from loadcheck.run.recovery import GRACE_S, Recovery, Window
+from loadcheck.scenario.fault import Fault
+
+ERROR = violation(Symptom.WRONG_STATUS, "status 500, expected 200", code="57014")
+
+
+def exchange(sent: float, done: float, status: int = 500) -> Exchange:
+    return Exchange(Draw(0, 0, 0), 0, sent, sent, done, Answer(status, {}, b""))
+
+
+@pytest.fixture
+def recovered() -> list[Window]:
+    return []
+
+
+@pytest.fixture
+def recovery(recovered: list[Window]) -> Recovery:
+    return Recovery([Fault.model_validate({"do": "cancel-queries"})], recovered.append)
+
+
+def test_what_was_under_way_during_the_fault_is_excused(recovery: Recovery) -> None:
+    window = recovery.begin(0, 10.0)
+    assert recovery.consider(exchange(9.0, 9.9), ERROR) == ERROR
+    assert recovery.consider(exchange(9.0, 10.0), ERROR).ruling is Ruling.UNKNOWN
+    recovery.end(window, 11.0)
+    assert recovery.consider(exchange(10.9, 30.0), ERROR).fault == "cancel-queries"
+
+
+def test_it_is_excused_until_the_target_has_recovered(recovery: Recovery, recovered: list[Window]) -> None:
+    recovery.end(recovery.begin(0, 10.0), 11.0)
+    assert recovery.consider(exchange(20.0, 20.1), ERROR).ruling is Ruling.UNKNOWN
+    assert recovery.consider(exchange(10.9, 21.0, 200), OK).ruling is Ruling.OK
+    assert not recovered, "what was sent before the fault was over shows nothing"
+    assert recovery.consider(exchange(22.0, 23.0, 200), OK).ruling is Ruling.OK
+    assert [window.recovered for window in recovered] == [23.0]
+    assert recovery.tolls[0].slowest == 12.0
+    assert recovery.consider(exchange(23.1, 23.2), ERROR) == ERROR
+    assert recovery.consider(exchange(22.9, 23.2), ERROR).ruling is Ruling.UNKNOWN
+
+
+def test_a_target_that_does_not_recover_is_excused_no_longer_than_the_grace(recovery: Recovery) -> None:
+    recovery.end(recovery.begin(0, 10.0), 11.0)
+    assert recovery.consider(exchange(11.0 + GRACE_S, 50.0), ERROR).ruling is Ruling.UNKNOWN
+    assert recovery.consider(exchange(11.1 + GRACE_S, 50.0), ERROR) == ERROR
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        violation(Symptom.FOREIGN_ROWS, "another's"),
+        violation(Symptom.ACCEPTED_TOKEN, "answered 200"),
+        violation(Symptom.WRONG_STATUS, "status 500", code="25P02"),
+        violation(Symptom.WRONG_STATUS, "status 500", code="22P02"),
+        OK,
+    ],
+)
+def test_nothing_else_is_excused(recovery: Recovery, verdict: Verdict) -> None:
+    recovery.begin(0, 10.0)
+    assert recovery.consider(exchange(11.0, 11.1), verdict).ruling is verdict.ruling
+
+
+def test_a_lost_answer_stays_unknown_and_names_the_fault(recovery: Recovery) -> None:
+    recovery.begin(0, 10.0)
+    lost = Exchange(Draw(0, 0, 0), 0, 11.0, 11.0, 11.1, None, Lost.DISCONNECTED)
+    assert recovery.consider(lost, unknown("lost")).fault == "cancel-queries"
