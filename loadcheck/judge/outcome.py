@@ -1,7 +1,7 @@
 """The verdict of a whole run, and why."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -10,6 +10,16 @@ from loadcheck.scenario.model import Thresholds
 
 # Above this share of answers that could not be judged, a run without a violation says too little.
 _UNKNOWN_SHARE: Final = 0.1
+# What must be reached for a green run to say anything, and what helps when it was not.
+_COVERED: Final[Mapping[str, str]] = {
+    "checked": "run longer",
+    "identities": "run longer, or with fewer identities",
+    "backends": "run with more concurrency, or a larger pool",
+    "handoffs": "run longer, with more concurrency, or a smaller pool",
+    "distinct_handoffs": "run longer, or give rare claim mixes more weight",
+    "repeats": "run longer, give it more weight, or take a smaller pool",
+    "exposed": "run longer, give it more weight, or see that identities expect different rows of it",
+}
 _UPPER_LIMITS: Final = frozenset({"p50", "p90", "p95", "p99", "p999", "max", "error_rate", "recovery"})
 
 
@@ -65,6 +75,7 @@ class Figures:
         unchecked: Names of what was never checked, such as "request 'list'".
         blind: Why the run could not have seen a leak at all; empty when it could.
         measured: Measured values by threshold name; None where there was no sample.
+        least: For thresholds on every request, the request that has the least, such as "request 'list'".
         interrupted: The signal's exit code when the run was cut short.
     """
 
@@ -76,6 +87,7 @@ class Figures:
     unchecked: Sequence[str]
     blind: Sequence[str]
     measured: Mapping[str, float | None]
+    least: Mapping[str, str] = field(default_factory=dict)
     interrupted: ExitCode | None = None
 
 
@@ -85,7 +97,7 @@ def decide(figures: Figures, thresholds: Thresholds) -> Outcome:
     if figures.violations:
         cut = () if figures.interrupted is None else ("the run was interrupted",)
         return Outcome(RunVerdict.FAIL, ExitCode.FAIL, (_failed(figures), *cut), measured)
-    doubts = [*_doubts(figures), *_unsampled(measured)]
+    doubts = [*_doubts(figures), *_unsampled(measured), *_uncovered(measured, figures.least)]
     if figures.interrupted is not None:
         reason = f"interrupted; {figures.checked:,} answers checked until then, every one as expected"
         return Outcome(RunVerdict.INCONCLUSIVE, figures.interrupted, (reason, *doubts), measured)
@@ -117,6 +129,14 @@ def _doubts(figures: Figures) -> Iterator[str]:
 
 def _unsampled(measured: Sequence[Measured]) -> Iterator[str]:
     return (f"threshold {one.name} has no sample to hold it against" for one in measured if one.held is None)
+
+
+def _uncovered(measured: Sequence[Measured], least: Mapping[str, str]) -> Iterator[str]:
+    for one in measured:
+        if one.held is False and one.name in _COVERED:
+            where = f" for {least[one.name]}" if one.name in least else ""
+            what = one.name.replace("_", " ")
+            yield f"too little: {one.value:,.0f} {what}{where} where {one.limit:,.0f} are asked; {_COVERED[one.name]}"
 
 
 def _hold(thresholds: Thresholds, measured: Mapping[str, float | None]) -> tuple[Measured, ...]:

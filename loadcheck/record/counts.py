@@ -10,6 +10,8 @@ from loadcheck.record.histogram import Histogram
 
 _KINDS: Final = 100  # different texts that a `Texts` tells apart
 _REST: Final = "other"
+_PAGE_BITS: Final = 10
+_PAGE_MASK: Final = (1 << _PAGE_BITS) - 1
 _SECONDS: Final = 64  # how far back a `Recent` reaches
 
 
@@ -106,6 +108,22 @@ class Members:
 
     def __contains__(self, member: int) -> bool:
         return bool(self._bits[member >> 3] & (1 << (member & 7)))
+
+
+class Numbers:
+    """A set of whole numbers, which may be large but lie close together, as process ids do: a bit for each."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, int] = {}
+        self.count = 0
+
+    def add(self, number: int) -> None:
+        """Put one in; twice is once."""
+        page, bit = number >> _PAGE_BITS, 1 << (number & _PAGE_MASK)
+        known = self._pages.get(page, 0)
+        if not known & bit:
+            self._pages[page] = known | bit
+            self.count += 1
 
 
 class Recent:

@@ -1,76 +1,91 @@
-"""Coverage: how often backends changed hands, which is the only place where a setting can leak."""
+"""Coverage: how often backends changed hands, and how often each ran the same statement; where leaks could show."""
 
-from collections import Counter
+from bisect import insort
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final
 
 from loadcheck.engine.events import Draw
-from loadcheck.judge.stamp import Stamp
+from loadcheck.record.span import Reached, Span
 
 # Answers of one backend are read nearly in the order in which they were made: this many are kept to put them in order.
 _REORDERED: Final = 8
+# More than a PostgreSQL ever has at once: one that was idle longer than so many others has ended.
+_BACKENDS_KEPT: Final = 1024
 
-_Use = tuple[int, int, int]
-"""Transaction time, identity, claim mix."""
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One transaction on one backend, as the stamp on its answer tells of it.
+
+    Attributes:
+        at: Transaction time, in microseconds since 1970.
+        draw: What was asked.
+        mix: The claim mix of the identity that asked.
+        phase: Index into the scenario's load.
+        ok: Whether the answer was right.
+    """
+
+    at: int
+    draw: Draw
+    mix: int
+    phase: int
+    ok: bool
 
 
 class Coverage:
-    """Counts handoffs from the stamps of a run, in memory that grows with its backends only.
+    """Counts what stamps show of a run and of each phase, in memory that grows with backends and requests only.
+
+    Args:
+        telling: For each request, whether its answers tell whose they are.
+        phases: How many phases the run has.
+        exposes: Whether an answer to this draw would show that its backend had been this identity's.
 
     Attributes:
-        stamped: Answers that carried a stamp.
-        handoffs: Consecutive transactions on one backend for two different identities.
+        run: What the whole run reached.
+        phases: What each phase reached.
     """
 
-    def __init__(self) -> None:
-        self.stamped = 0
-        self.handoffs = 0
-        self._recent: dict[int, list[_Use]] = {}
-        self._kinds: Counter[tuple[int, int]] = Counter()
+    def __init__(self, telling: Sequence[bool], phases: int, exposes: Callable[[Draw, int], bool]) -> None:
+        self.run = Span(telling)
+        self.phases = [Span(telling) for _ in range(phases)]
+        self._exposes = exposes
+        self._recent: OrderedDict[int, list[Use]] = OrderedDict()
 
-    def add(self, draw: Draw, mix: int, stamp: Stamp) -> None:
-        """Count one stamped answer.
-
-        Args:
-            draw: What was asked.
-            mix: The claim mix of the identity that asked.
-            stamp: The stamp on its answer.
-        """
-        self.stamped += 1
-        recent = self._recent.setdefault(stamp.pid, [])
-        recent.append((stamp.at, draw.identity, mix))
-        recent.sort()
+    def add(self, pid: int, use: Use) -> None:
+        """Count one stamped answer of a backend."""
+        for span in (self.run, self.phases[use.phase]):
+            span.used(pid, use.draw.request)
+        recent = self._recent.setdefault(pid, [])
+        self._recent.move_to_end(pid)
+        insort(recent, use, key=attrgetter("at"))
         if len(recent) > _REORDERED:
-            self._count(recent.pop(0), recent[0])
+            self._follow(recent.pop(0), recent[0])
+        if len(self._recent) > _BACKENDS_KEPT:
+            self._flush(self._recent.popitem(last=False)[1])
 
     def close(self) -> None:
         """Count what is still kept: nothing more will come."""
         for recent in self._recent.values():
-            for earlier, later in pairwise(recent):
-                self._count(earlier, later)
+            self._flush(recent)
             del recent[:-1]
 
-    @property
-    def backends(self) -> int:
-        """How many backends answered."""
-        return len(self._recent)
+    def reached(self) -> Reached | None:
+        """Return what the run has reached so far; None while no answer carried a stamp."""
+        reached = self.run.reached()
+        return reached if reached.backends else None
 
-    @property
-    def distinct_handoffs(self) -> int:
-        """How many ordered pairs of claim mixes a backend was handed between, one identity after another."""
-        return len(self._kinds)
+    def _flush(self, recent: Sequence[Use]) -> None:
+        for earlier, later in pairwise(recent):
+            self._follow(earlier, later)
 
-    @property
-    def leak_rate_upper_95(self) -> float | None:
-        """The rate of leaks a handoff that none seen rules out with 95 % confidence; None without a handoff.
-
-        With n handoffs and no leak: 1 - 0.05^(1/n), the exact form of the rule of three
-        (J. A. Hanley and A. Lippman-Hand, JAMA 249, 1983).
-        """
-        return 1 - 0.05 ** (1 / self.handoffs) if self.handoffs else None
-
-    def _count(self, earlier: _Use, later: _Use) -> None:
+    def _follow(self, earlier: Use, later: Use) -> None:
         # The same transaction twice is an answer that was kept and given out again, not a handoff.
-        if earlier[0] != later[0] and earlier[1] != later[1]:
-            self.handoffs += 1
-            self._kinds[earlier[2], later[2]] += 1
+        if earlier.at == later.at or earlier.draw.identity == later.draw.identity:
+            return
+        exposed = later.ok and self._exposes(later.draw, earlier.draw.identity)
+        for span in (self.run, self.phases[later.phase]):
+            span.handed(earlier.mix, later.mix, later.draw.request if exposed else None)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
-from loadcheck.record.coverage import Coverage
 from loadcheck.record.generator import Generator
 from loadcheck.record.histogram import Histogram
 from loadcheck.record.series import Sample
+from loadcheck.record.span import Span
 from loadcheck.record.tally import PhaseTally, Tally
 
 _PERCENTS: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "max": 100.0}
@@ -35,7 +35,7 @@ class Sampler:
     """
 
     tally: Tally
-    coverage: Coverage
+    coverage: Span
     generator: Generator
     _at: float = 0.0
     _counts: _Counted = field(default_factory=lambda: _NONE)

@@ -117,6 +117,62 @@ class StoredFinding(FindingHead):
     reproduce: StoredMessage
 
 
+class StoredPair(TypedDict):
+    """How often a backend was handed from an identity of one claim mix to one of another."""
+
+    source: str
+    victim: str
+    handoffs: int
+
+
+class StoredShape(TypedDict):
+    """How one request reached the backends.
+
+    `telling` is whether its answers tell whose they are. `repeats` is the most often that one backend ran it, `planned`
+    the number of backends that ran it six times or more. `exposed` are right answers from a backend which an identity
+    with another right answer had just before; `leak_rate_upper_95` is the rate of leaks among them that is ruled out
+    with 95 % confidence, None without any or after a violation.
+    """
+
+    telling: bool
+    repeats: int
+    backends: int
+    planned: int
+    exposed: int
+    leak_rate_upper_95: float | None
+
+
+class StoredSpan(TypedDict):
+    """What a phase reached; `repeats` and `exposed` are those of the request that has the fewest."""
+
+    name: str
+    backends: int
+    handoffs: int
+    distinct_handoffs: int
+    repeats: int | None
+    exposed: int | None
+    requests: dict[str, StoredShape]
+
+
+class StoredReach(TypedDict):
+    """The details of a run's coverage: handoffs by claim mixes, requests, phases; empty where nothing is known."""
+
+    pairs: list[StoredPair]
+    requests: dict[str, StoredShape]
+    phases: list[StoredSpan]
+
+
+class StoredCoverage(StoredReach):
+    """What a run reached; None is what could not be seen."""
+
+    identities: int
+    backends: int | None
+    handoffs: int | None
+    distinct_handoffs: int | None
+    repeats: int | None
+    exposed: int | None
+
+
 class Summary(TypedDict):
     """summary.json. Figures that this version does not measure are None."""
 
@@ -134,7 +190,7 @@ class Summary(TypedDict):
     findings: list[FindingHead]
     faults: list[StoredFault]
     blind_spots: list[str]
-    coverage: dict[str, int | None]
+    coverage: StoredCoverage
     canaries: dict[str, int | None]
     leak_rate_upper_95: float | None
     latency_ms: Percentiles

@@ -14,8 +14,10 @@ from loadcheck.record.histogram import Histogram
 from loadcheck.record.stored import (
     Percentiles,
     StoredCounts,
+    StoredCoverage,
     StoredFault,
     StoredPhase,
+    StoredReach,
     StoredThreshold,
     StoredTimed,
     Summary,
@@ -35,7 +37,8 @@ class RunFacts:
         seed: What its inputs were drawn from.
         started: Seconds since 1970.
         duration: Seconds from the first phase's start to the last one's end.
-        coverage: `backends`, `handoffs` and `distinct_handoffs`, as far as they are known.
+        coverage: The fields of `Reached` by name, as far as they are known.
+        reach: Its details.
         canaries: `planted` and `caught`, if there were any.
         leak_rate_upper_95: The rate of leaks that is ruled out with 95 % confidence, if known.
         faults: What each fault of the scenario did.
@@ -49,6 +52,7 @@ class RunFacts:
     started: float
     duration: float
     coverage: Mapping[str, int | None] = field(default_factory=dict)
+    reach: StoredReach | None = None
     canaries: Mapping[str, int] = field(default_factory=dict)
     leak_rate_upper_95: float | None = None
     faults: Sequence[StoredFault] = ()
@@ -106,9 +110,18 @@ def percentiles(histogram: Histogram) -> Percentiles:
     return {name: None if seconds is None else round(seconds * 1000, 3) for name, seconds in found.items()}
 
 
-def _coverage(tally: Tally, facts: RunFacts) -> dict[str, int | None]:
-    known = {name: facts.coverage.get(name) for name in ("backends", "handoffs", "distinct_handoffs")}
-    return {"identities": tally.identities.count, **known}
+def _coverage(tally: Tally, facts: RunFacts) -> StoredCoverage:
+    known = facts.coverage
+    reach = facts.reach or {"pairs": [], "requests": {}, "phases": []}
+    return {
+        "identities": tally.identities.count,
+        "backends": known.get("backends"),
+        "handoffs": known.get("handoffs"),
+        "distinct_handoffs": known.get("distinct_handoffs"),
+        "repeats": known.get("repeats"),
+        "exposed": known.get("exposed"),
+        **reach,
+    }
 
 
 def _counts(counts: Counts) -> StoredCounts:

@@ -10,10 +10,17 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.rule import Rule
 from rich.text import Text
 
-from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.record.stored import StoredCoverage, StoredFinding, Summary
 from loadcheck.report.figures import milliseconds, plural, rate, seconds, share
 from loadcheck.report.stories import Stories
-from loadcheck.report.tables import mixes_table, phases_table, requests_table, thresholds_table
+from loadcheck.report.tables import (
+    mixes_table,
+    phases_table,
+    requests_table,
+    shapes_table,
+    spans_table,
+    thresholds_table,
+)
 from loadcheck.report.text import cut, plain
 
 _WIDTH: Final = 80  # columns of the SVG
@@ -29,6 +36,11 @@ _EXPLAINED: Final = {
     130: "interrupted",
     143: "terminated",
 }
+_LEGEND: Final = (
+    "repeats: the most often that one backend ran it; kept plans leak from the 6th",
+    "exposed: right answers from a backend that had just served somebody who expects",
+    "another answer; leak rate: of these, what is ruled out with 95 % confidence",
+)
 _FONT_FACES: Final = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
 
@@ -93,8 +105,11 @@ def _checked(summary: Summary) -> Iterator[str]:
         f"{checked:,} of {plural(counts['sent'], 'exchange')} checked: {counts['ok']:,} ok,"
         f" {plural(counts['violation'], 'violation')}, {counts['unknown']:,} unknown"
     )
-    known = {name.replace("_", " "): value for name, value in coverage.items() if value is not None}
-    yield ", ".join(f"{value:,} {name}" for name, value in known.items())
+    reached = (coverage["backends"], "backends"), (coverage["handoffs"], "handoffs")
+    known = [f"{value:,} {name}" for value, name in reached if value is not None]
+    kinds = coverage["distinct_handoffs"]
+    between = [] if kinds is None else [f"{plural(kinds, 'kind')} of handoffs"]
+    yield ", ".join([f"{coverage['identities']:,} identities", *known, *between])
     p50, p99 = (milliseconds(summary["latency_ms"][percent]) for percent in ("p50", "p99"))
     measured = sum(phase["duration_s"] for phase in summary["phases"] if phase["measure"])
     span = f"{seconds(measured)} measured ({seconds(summary['duration_s'])} in all)"
@@ -125,6 +140,8 @@ def _sections(summary: Summary, findings: Sequence[StoredFinding]) -> Iterator[R
     yield from _section("requests", requests_table(summary["requests"]))
     yield from _section("identities", mixes_table(summary["claim_mixes"]))
     yield from _section("load", phases_table(summary["phases"]))
+    if summary["coverage"]["requests"]:
+        yield from _section("coverage", *_covered(summary["coverage"]))
     yield from _section("answers", *_answers(summary))
     yield from _section("loadcheck itself", *map(plain, _itself(summary)))
 
@@ -133,6 +150,13 @@ def _section(title: str, *content: RenderableType) -> Iterator[RenderableType]:
     yield Text("")
     yield Rule(Text(title, style="bold"), align="left", style="dim")
     yield from content
+
+
+def _covered(coverage: StoredCoverage) -> Iterator[RenderableType]:
+    yield shapes_table(coverage["requests"])
+    yield from (Text(line, style="dim") for line in _LEGEND)
+    yield Text("")
+    yield spans_table(coverage["phases"])
 
 
 def _answers(summary: Summary) -> Iterator[RenderableType]:

@@ -17,7 +17,7 @@ from loadcheck.record.findings import finding_head
 from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import amount, plural, seconds
 from loadcheck.report.headlines import headline
-from loadcheck.report.progress import extent, latency_line, load, rate_line, share_done
+from loadcheck.report.progress import extent, latency_line, load, rate_line, reach_line, share_done
 from loadcheck.report.text import cut, plain
 from loadcheck.run.observer import Gauges
 
@@ -89,10 +89,16 @@ class View:
             _title(self._tally, now, width),
             *self._phase(now, width),
             *_checked(self._tally),
+            *self._coverage(),
             Text(""),
             _tables(self._tally),
             *self._violations(width),
         )
+
+    def _coverage(self) -> Iterator[RenderableType]:
+        reached = self._gauges.reached()
+        if reached is not None:
+            yield _line("coverage", Text(reach_line(reached)))
 
     def _phase(self, now: float, width: int) -> Iterator[RenderableType]:
         index = self._tally.current

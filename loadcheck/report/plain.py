@@ -1,6 +1,7 @@
 """A run as plain lines, for a log or a terminal that cannot be drawn on."""
 
 import threading
+from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from loadcheck.record.findings import finding_head
 from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import plural, rate
 from loadcheck.report.headlines import headline
-from loadcheck.report.progress import latency_line, load, recent_rate, share_done
+from loadcheck.report.progress import latency_line, load, reach_line, recent_rate, share_done
 from loadcheck.report.text import cut, inert
 from loadcheck.run.observer import Gauges
 
@@ -106,6 +107,7 @@ class _Lines:
         if phase.ended is not None and index not in self._over:
             self._over.add(index)
             lines.append(_stamped(phase.ended, self._ended(phase)))
+            lines.extend(_stamped(phase.ended, line) for line in self._reached())
         elif phase.started is not None and phase.ended is None and now >= self._next:
             self._next = now + self._every
             lines.append(_stamped(now, self._going_on(phase, now)))
@@ -114,6 +116,11 @@ class _Lines:
     def _going_on(self, phase: PhaseTally, now: float) -> str:
         done = f"{share_done(phase, now):.0%} of {cut(phase.phase.name, 20)}".replace("%", " %")
         return f"{done}: {rate(round(recent_rate(self._tally, phase, now)))}, {_counts(phase)}"
+
+    def _reached(self) -> Iterator[str]:
+        reached = self._gauges.reached()
+        if reached is not None:
+            yield reach_line(reached)
 
     def _ended(self, phase: PhaseTally) -> str:
         return f"{cut(phase.phase.name, 20)}: {_counts(phase)}, {latency_line(phase)}"

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from loadcheck.record.span import Reached
 from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import milliseconds, plural, rate, seconds
 from loadcheck.scenario.model import Phase
@@ -60,6 +61,17 @@ def recent_rate(tally: Tally, phase: PhaseTally, now: float) -> float:
     if elapsed >= _RECENT_SECONDS + 1:  # the last whole seconds are all its own
         return tally.recent.rate(now, _RECENT_SECONDS)
     return phase.timed.counts.sent / elapsed if elapsed > 0 else 0.0
+
+
+def reach_line(reached: Reached) -> str:
+    """Return what the run has reached of what leaks need: backends that change hands, and repeats."""
+    parts = [
+        plural(reached.backends, "backend"),
+        f"{plural(reached.handoffs, 'handoff')} of {plural(reached.distinct_handoffs, 'kind')}",
+        "" if reached.repeats is None else plural(reached.repeats, "repeat"),
+        "" if reached.exposed is None else f"{reached.exposed:,} exposed",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def latency_line(phase: PhaseTally) -> str:

@@ -6,12 +6,14 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from loadcheck.record.stored import StoredCounts, StoredPhase, StoredThreshold, StoredTimed
-from loadcheck.report.figures import amount, is_upper_limit, milliseconds, rate, threshold
+from loadcheck.record.confidence import chances_for
+from loadcheck.record.stored import StoredCounts, StoredPhase, StoredShape, StoredSpan, StoredThreshold, StoredTimed
+from loadcheck.report.figures import amount, is_upper_limit, milliseconds, rate, share, threshold
 from loadcheck.report.text import plain
 
 _NAME: Final = 26  # cells for a name
 _ROWS: Final = 30  # rows of one table; a scenario may have thousands of requests
+_RARE: Final = 0.001  # the rate of leaks up to which it is told how much is still to be seen
 _HELD: Final = {True: ("held", "green"), False: ("not held", "bold red"), None: ("no sample", "bold yellow")}
 
 
@@ -50,6 +52,31 @@ def phases_table(phases: Sequence[StoredPhase]) -> Table:
     return _rest(table, len(phases))
 
 
+def shapes_table(requests: Mapping[str, StoredShape]) -> Table:
+    """Return how often each request ran on one backend, and how rare a leak into its answers must be."""
+    table = _table("request", "repeats", "6 or more", "exposed", "leak rate", "for 1 in 1,000")
+    for name, shape in list(requests.items())[:_ROWS]:
+        upper = shape["leak_rate_upper_95"]
+        table.add_row(
+            plain(name),
+            amount(shape["repeats"]),
+            f"{shape['planned']:,} of {shape['backends']:,}",
+            amount(shape["exposed"]) if shape["telling"] else Text("tells nobody", style="dim"),
+            "-" if upper is None else f"< {share(upper)}",
+            "-" if upper is None else _still(shape["exposed"]),
+        )
+    return _rest(table, len(requests))
+
+
+def spans_table(spans: Sequence[StoredSpan]) -> Table:
+    """Return what each phase reached."""
+    table = _table("phase", "backends", "handoffs", "kinds", "repeats", "exposed")
+    for span in spans[:_ROWS]:
+        figures = (span["backends"], span["handoffs"], span["distinct_handoffs"], span["repeats"], span["exposed"])
+        table.add_row(plain(span["name"]), *map(amount, figures))
+    return _rest(table, len(spans))
+
+
 def thresholds_table(thresholds: Sequence[StoredThreshold]) -> Table:
     """Return each threshold, whether it held, and what was measured."""
     table = _table("threshold", "", "measured", "limit")
@@ -63,6 +90,11 @@ def thresholds_table(thresholds: Sequence[StoredThreshold]) -> Table:
             f"{bound} {threshold(one['name'], one['limit'])}",
         )
     return table
+
+
+def _still(exposed: int) -> str:
+    more = chances_for(_RARE) - exposed
+    return f"{more:,} more" if more > 0 else "reached"
 
 
 def _table(name: str, *columns: str) -> Table:

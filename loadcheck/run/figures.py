@@ -1,12 +1,13 @@
 """From the tally to the figures that a verdict rests on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from loadcheck.errors import ExitCode
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Figures
-from loadcheck.record.summary import PERCENTS
+from loadcheck.record.summary import PERCENTS, RunFacts
 from loadcheck.record.tally import Tally
+from loadcheck.run.fault_figures import slowest_recovery
 from loadcheck.scenario.model import Scenario
 
 
@@ -15,7 +16,7 @@ def figures(
     tally: Tally,
     findings: Findings,
     blind: Sequence[str],
-    coverage: Mapping[str, float | None],
+    facts: RunFacts,
     interrupted: ExitCode | None,
 ) -> Figures:
     """Gather what the verdict of a run rests on."""
@@ -28,7 +29,8 @@ def figures(
         findings=len(findings),
         unchecked=tuple(_unchecked(scenario, tally)),
         blind=blind,
-        measured=_measured(tally, coverage),
+        measured=_measured(tally, facts),
+        least=_least(facts),
         interrupted=interrupted,
     )
 
@@ -42,7 +44,17 @@ def _unchecked(scenario: Scenario, tally: Tally) -> Iterator[str]:
             yield f"identity {mix.name!r}"
 
 
-def _measured(tally: Tally, coverage: Mapping[str, float | None]) -> dict[str, float | None]:
+def _least(facts: RunFacts) -> dict[str, str]:
+    """Name the requests to which coverage of every request owes its figures."""
+    reach = facts.reach
+    told = [] if reach is None else [(shape, name) for name, shape in reach["requests"].items() if shape["telling"]]
+    if not told:
+        return {}
+    repeats, exposed = (min(told, key=lambda one: one[0][what])[1] for what in ("repeats", "exposed"))
+    return {"repeats": f"request {repeats!r}", "exposed": f"request {exposed!r}"}
+
+
+def _measured(tally: Tally, facts: RunFacts) -> dict[str, float | None]:
     """Return measured values by threshold name; None where nothing was measured."""
     latency = tally.measured.latency
     return {
@@ -51,5 +63,6 @@ def _measured(tally: Tally, coverage: Mapping[str, float | None]) -> dict[str, f
         "throughput": tally.throughput,
         "checked": tally.measured.counts.checked,
         "identities": tally.identities.count,
-        **coverage,
+        **facts.coverage,
+        "recovery": slowest_recovery(facts.faults),
     }

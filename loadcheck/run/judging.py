@@ -18,9 +18,10 @@ from loadcheck.judge.transactions import Transactions
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.oracle.database import GONE
 from loadcheck.oracle.truth import Reading, Truth
-from loadcheck.record.coverage import Coverage
+from loadcheck.record.coverage import Coverage, Use
 from loadcheck.run.canaries import Canaries
 from loadcheck.run.context import Context
+from loadcheck.run.exposure import Exposure
 from loadcheck.run.preparation import Prepared
 
 _SETTLED_AT_ONCE: Final = 256
@@ -63,7 +64,9 @@ class Judging:
         self._oracle = prepared.oracle
         self._context = context
         self._clock = clock
-        self.coverage = Coverage()
+        scenario = prepared.scenario
+        exposure = Exposure(scenario, prepared.population, prepared.expectations, prepared.oracle)
+        self.coverage = Coverage(exposure.telling, len(scenario.load), exposure.exposes)
         self.canaries = Canaries(prepared.oracle)
         self._transactions = Transactions()
         self._deliver = deliver
@@ -145,10 +148,11 @@ class Judging:
         stamp = None if exchange.answer is None else stamp_of(exchange.answer)
         if stamp is not None:
             draw = exchange.draw
-            self.coverage.add(draw, self._population[draw.identity].mix, stamp)
             earlier = self._transactions.earlier(stamp, draw)
             if self._context.digests:
                 verdict = in_context(verdict, stamp, self._context.asked(draw), earlier)
+            mix, ok = self._population[draw.identity].mix, verdict.ruling is Ruling.OK
+            self.coverage.add(stamp.pid, Use(stamp.at, draw, mix, exchange.phase, ok))
         self._deliver(exchange, verdict)
 
     async def _remember_owners(self, batch: Sequence[Dispute]) -> None:

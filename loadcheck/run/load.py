@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +14,9 @@ from loadcheck.engine.events import Draw, Event, Exchange, Missed, PhaseEnded, P
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Message
 from loadcheck.engine.plan import planned
+from loadcheck.record.confidence import upper_95
 from loadcheck.record.generator import Generator
+from loadcheck.record.reach import stored_reach
 from loadcheck.record.sampler import Sampler
 from loadcheck.run.desk import Desk
 from loadcheck.run.faults import Faults
@@ -64,7 +67,9 @@ class Load:
         """Run every phase; the first signal ends it in order, the second at once, both with all verdicts delivered."""
         began = self._clock.now()
         interruption.soften(partial(self._stop, observer))
-        observer.started(self._desk.tally, Gauges(lambda: self._clock.now() - began, lambda: self._engine.in_flight))
+        reached = self._judging.coverage.reached
+        gauges = Gauges(lambda: self._clock.now() - began, lambda: self._engine.in_flight, reached)
+        observer.started(self._desk.tally, gauges)
         try:
             await self._to_the_end()
         except asyncio.CancelledError:
@@ -86,12 +91,16 @@ class Load:
     def covered(self) -> dict[str, Any]:
         """Return what the stamps showed; nothing where there were none."""
         coverage = self._judging.coverage
-        if not coverage.stamped:
-            return {}
         coverage.close()
-        counted = {name: getattr(coverage, name) for name in ("backends", "handoffs", "distinct_handoffs")}
+        reached = coverage.reached()
+        if reached is None:
+            return {}
         clean = not self._desk.tally.violations
-        return {"coverage": counted, "leak_rate_upper_95": coverage.leak_rate_upper_95 if clean else None}
+        return {
+            "coverage": asdict(reached),
+            "reach": stored_reach(coverage, self._parts.prepared.scenario, clean=clean),
+            "leak_rate_upper_95": upper_95(reached.handoffs) if clean else None,
+        }
 
     async def _to_the_end(self) -> None:
         with ungrouped():
@@ -111,7 +120,7 @@ class Load:
                     task.cancel()
 
     def _sampling(self) -> Sampling:
-        sampler = Sampler(self._desk.tally, self._judging.coverage, self._generator)
+        sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator)
         return Sampling(sampler, self._desk.series, lambda: self._engine.in_flight, self._clock)
 
     def _stop(self, observer: Observer) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from loadcheck.judge.findings import Finding
+from loadcheck.record.span import Reached
 from loadcheck.record.tally import Tally
 
 
@@ -15,10 +16,12 @@ class Gauges:
     Attributes:
         now: Seconds since the run's start.
         in_flight: Exchanges sent and not yet done.
+        reached: The backends and handoffs of the run so far; None while no answer carried a stamp.
     """
 
     now: Callable[[], float]
     in_flight: Callable[[], int]
+    reached: Callable[[], Reached | None]
 
 
 class Observer(Protocol):

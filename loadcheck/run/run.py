@@ -16,7 +16,7 @@ from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.run.blindness import blind_spots, blindness
 from loadcheck.run.desk import Desk
-from loadcheck.run.fault_figures import slowest_recovery, told_faults, unmade_faults
+from loadcheck.run.fault_figures import told_faults, unmade_faults
 from loadcheck.run.faults import Faults
 from loadcheck.run.figures import figures
 from loadcheck.run.inquiry import Inquiry
@@ -140,8 +140,7 @@ class Run:
             blind.append(f"request {name!r} is blind: an answer of another identity was taken for right (a canary)")
         blind += unmade_faults(facts.faults)
         interrupted = self._interruption.code
-        measured = {**facts.coverage, "recovery": slowest_recovery(facts.faults)}
-        seen = figures(self._scenario, desk.tally, desk.findings, blind, measured, interrupted)
+        seen = figures(self._scenario, desk.tally, desk.findings, blind, facts, interrupted)
         return decide(seen, self._scenario.thresholds)
 
     def _blind(self, prepared: Prepared, facts: RunFacts) -> list[str]:

@@ -492,7 +492,10 @@ class Phase(_Model):
 
 
 class Thresholds(_Model):
-    """What a run must also reach. Latencies, error_rate and recovery are upper limits, the others lower ones."""
+    """What a run must also reach. Latencies, error_rate and recovery are upper limits, the others lower ones.
+
+    A run that checked, or covered, less than it must is inconclusive.
+    """
 
     p50: Duration | None = None
     """Median latency, at most."""
@@ -519,7 +522,11 @@ class Thresholds(_Model):
     handoffs: int | None = Field(None, ge=0)
     """Handoffs between identities on one backend, at least."""
     distinct_handoffs: int | None = Field(None, ge=0)
-    """Different pairs of identities among the handoffs, at least."""
+    """Different ordered pairs of claim mixes among the handoffs, at least."""
+    repeats: int | None = Field(None, ge=0)
+    """How often one backend ran each request that expects rows, at least: a kept plan leaks from 6 on."""
+    exposed: int | None = Field(None, ge=0)
+    """Answers to each request that expects rows, right after an identity that expects others, at least."""
     recovery: Duration | None = None
     """Seconds from the end of any fault to the first right answer, at most."""
 

@@ -35,6 +35,14 @@ def test_pets_pass_on_the_embedded_stack(tmp_path: Path) -> None:
     assert counts["sent"] == counts["ok"] + counts["violation"] + counts["unknown"] >= 1560
     assert {"200", "206", "401", "403"} <= told["statuses"].keys()
     assert told["coverage"]["handoffs"] > 1000
+    pairs = told["coverage"]["pairs"]
+    assert sum(pair["handoffs"] for pair in pairs) == told["coverage"]["handoffs"]
+    assert len(pairs) == told["coverage"]["distinct_handoffs"] > 10
+    assert [span["name"] for span in told["coverage"]["phases"]] == ["warm-up", "alone", "crowd", "arrivals"]
+    shapes = told["coverage"]["requests"]
+    assert shapes["list"]["planned"] == told["coverage"]["backends"]
+    assert shapes["list"]["exposed"] > shapes["one"]["exposed"]
+    assert 0 < shapes["list"]["leak_rate_upper_95"] < 0.05
     assert told["canaries"]["caught"] == told["canaries"]["planted"] > 0
     assert 0 < told["leak_rate_upper_95"] < 0.01
     assert len(history(tmp_path / "run")) == counts["sent"] + told["warm_up"]["sent"]

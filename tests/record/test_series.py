@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from loadcheck.engine.events import Lost, PhaseStarted
 from loadcheck.judge.judge import unknown
 from loadcheck.judge.verdict import OK
-from loadcheck.record.coverage import Coverage
 from loadcheck.record.generator import Generator
 from loadcheck.record.sampler import Sampler
 from loadcheck.record.series import Sample, SeriesFile, read_series
+from loadcheck.record.span import Span
 from loadcheck.record.tally import Tally
 from tests.record.samples import SCENARIO, exchange, population
 
 
 def sampled(seconds: list[list[tuple[int, bool]]]) -> tuple[Tally, list[Sample]]:
     tally = Tally(SCENARIO, population())
-    sampler = Sampler(tally, Coverage(), Generator())
+    sampler = Sampler(tally, Span(()), Generator())
     samples = []
     for at, second in enumerate(seconds, 1):
         for phase, lost in second:
@@ -43,7 +43,7 @@ def test_the_samples_add_up_to_the_tally(seconds: list[list[tuple[int, bool]]]) 
 
 def test_a_ramp_asks_for_more_and_more() -> None:
     tally = Tally(SCENARIO, population())
-    sampler = Sampler(tally, Coverage(), Generator())
+    sampler = Sampler(tally, Span(()), Generator())
     assert sampler.sample(1.0, 0)["phase"] is None
     tally.phase_started(PhaseStarted(2, SCENARIO.load[2], 10.0))
     targets = [sampler.sample(at, 0)["target_rps"] for at in (10.0, 25.0, 40.0, 41.0)]

@@ -1,10 +1,12 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from loadcheck.engine.events import PhaseEnded, PhaseStarted
 from loadcheck.judge.verdict import OK
+from loadcheck.record.span import Reached
 from loadcheck.record.tally import Tally
 from loadcheck.report.live import LiveReporter, View
 from loadcheck.report.progress import rate_line
@@ -12,7 +14,7 @@ from loadcheck.run.observer import Gauges
 from loadcheck.scenario.model import Scenario
 from tests.record.samples import FOREIGN, SCENARIO, STATUS, exchange, finding, population, tally
 
-GAUGES = Gauges(now=lambda: 48.0, in_flight=lambda: 32)
+GAUGES = Gauges(now=lambda: 48.0, in_flight=lambda: 32, reached=lambda: None)
 
 
 def shown(view: View, width: int = 80) -> list[str]:
@@ -38,6 +40,15 @@ def test_the_view_tells_phase_rate_latency_and_verdicts() -> None:
     assert lines[6].startswith("latency   p50 1")
     assert lines[7] == "checked   5,994 of 6,000 sent, 502 identities (and 600 in the warm-up)"
     assert lines[8] == "verdicts  5,982 ok, 12 violations, 6 unknown (and 1 violation in the warm-up)"
+
+
+def test_the_view_tells_what_leaks_need() -> None:
+    reached = Reached(backends=4, handoffs=3210, distinct_handoffs=1, repeats=12, exposed=80)
+    lines = shown(View(running(), replace(GAUGES, reached=lambda: reached)))
+    assert lines[9] == "coverage  4 backends, 3,210 handoffs of 1 kind, 12 repeats, 80 exposed"
+    bare = Reached(backends=1, handoffs=0, distinct_handoffs=0, repeats=None, exposed=None)
+    lines = shown(View(running(), replace(GAUGES, reached=lambda: bare)))
+    assert lines[9] == "coverage  1 backend, 0 handoffs of 0 kinds"
 
 
 def test_the_view_counts_by_claim_mix_and_status() -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from loadcheck.engine.events import PhaseEnded, PhaseStarted
 from loadcheck.judge.verdict import OK
+from loadcheck.record.span import Reached
 from loadcheck.record.tally import Tally
 from loadcheck.report.live import LiveReporter
 from loadcheck.report.plain import PlainReporter
@@ -21,10 +22,11 @@ class Run:
 
     def __init__(self, *, terminal: bool = False) -> None:
         self.now = 0.0
+        self.reached: Reached | None = None
         self.tally = Tally(SCENARIO, population())
         self.file = io.StringIO()
         self.reporter = PlainReporter(Console(file=self.file, width=80, force_terminal=terminal, color_system=None))
-        self.gauges = Gauges(lambda: self.now, lambda: 32)
+        self.gauges = Gauges(lambda: self.now, lambda: 32, lambda: self.reached)
 
     def begin(self, index: int) -> None:
         self.tally.phase_started(PhaseStarted(index, SCENARIO.load[index], self.now))
@@ -58,6 +60,16 @@ def test_steps_phases_and_findings_each_get_their_line() -> None:
         "    4.2 s  violation: keeper#3 asked for list and got rows of keeper#17 (F1)",
         "   33.0 s  steady: 1 ok, 1 violation, 0 unknown, p50 13.3 ms, p99 13.3 ms",
     ]
+
+
+def test_what_was_reached_of_backends_is_told_after_each_phase() -> None:
+    run = Run()
+    run.begin(1)
+    run.reporter.started(run.tally, run.gauges)
+    run.reached = Reached(backends=4, handoffs=3210, distinct_handoffs=25, repeats=12, exposed=80)
+    run.now = 33.0
+    run.end(1)
+    assert run.lines()[-1] == ("   33.0 s  4 backends, 3,210 handoffs of 25 kinds, 12 repeats, 80 exposed")
 
 
 def test_a_phase_that_goes_on_gets_a_line_every_few_seconds() -> None:
