@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from loadcheck.oracle.rows import digest
 from loadcheck.scenario.model import Phase, Scalar
 
 
@@ -42,6 +43,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of the body, by which it is compared with a truth's text."""
+        return digest(self.body)
 
 
 @dataclass(frozen=True, slots=True)

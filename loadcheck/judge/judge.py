@@ -15,7 +15,7 @@ from loadcheck.judge.errors import FRAMING, code_of, is_outage
 from loadcheck.judge.ranges import content_range
 from loadcheck.judge.verdict import OK, Cause, Evidence, Ruling, Symptom, Verdict
 from loadcheck.oracle.expectation import Expectation
-from loadcheck.oracle.rows import as_rows, digest, parse, row_digest, split
+from loadcheck.oracle.rows import as_rows, parse, row_digest, split
 from loadcheck.oracle.truth import Truth
 from loadcheck.scenario.model import TokenKind
 from loadcheck.scenario.placeholders import fill_value
@@ -163,7 +163,7 @@ def _wrong_content(
         return None
     if not expectation.expects_rows:
         return _wrong_count(exchange, answer, expectation, truth)
-    if truth is not None and digest(answer.body) == truth.text and truth.total is None:
+    if truth is not None and answer.digest == truth.text and truth.total in {None, _total(answer, truth.row_count)}:
         return _wrong_range(answer, expectation, truth.row_count)
     try:
         rows = tuple(as_rows(parse(answer.body)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from loadcheck.oracle.rows import DIGEST_BYTES, as_rows, digest, parse, row_digest, show
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Truth:
     """What the right answer is for one request, identity and set of variables.
 

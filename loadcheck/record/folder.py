@@ -16,6 +16,7 @@ from loadcheck.record.redact import hide_tokens
 _REPORTS: Final = Path("reports")
 _HISTORY: Final = "history.ndjson.gz"
 _SERIES: Final = "series.ndjson"
+_TRUTHS: Final = "truths.ndjson.gz"
 _SUMMARY: Final = "summary.json"
 _LONGEST_NAME: Final = 60
 _ADVICE: Final = "Make it writable, or name another folder with --out."
@@ -54,6 +55,11 @@ class RunFolder:
     def series(self) -> Path:
         """Where the run's samples go."""
         return self.path / _SERIES
+
+    @property
+    def truths(self) -> Path:
+        """Where the truths go by which its exchanges are judged."""
+        return self.path / _TRUTHS
 
     def write_scenario(self, text: str) -> None:
         """Write scenario.yaml; the text is the scenario as resolved, its secrets already redacted."""

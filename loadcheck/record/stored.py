@@ -64,6 +64,17 @@ class StoredFault(TypedDict):
     failed: str
 
 
+class StoredKept(TypedDict):
+    """What the history holds: `lines`, and how many right answers it has `left_out` for lack of room.
+
+    `share` is the share of identities whose right answers it kept at the end.
+    """
+
+    lines: int
+    left_out: int
+    share: float
+
+
 class FindingHead(TypedDict):
     """A finding as summary.json lists it."""
 
@@ -202,4 +213,5 @@ class Summary(TypedDict):
     unknowns: dict[str, int]
     phases: list[StoredPhase]
     thresholds: list[StoredThreshold]
+    history: StoredKept | None
     generator: dict[str, float | None]

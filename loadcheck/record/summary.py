@@ -16,6 +16,7 @@ from loadcheck.record.stored import (
     StoredCounts,
     StoredCoverage,
     StoredFault,
+    StoredKept,
     StoredPhase,
     StoredReach,
     StoredThreshold,
@@ -43,6 +44,7 @@ class RunFacts:
         leak_rate_upper_95: The rate of leaks that is ruled out with 95 % confidence, if known.
         faults: What each fault of the scenario did.
         blind_spots: What a green run says little about, a sentence each.
+        history: What was written of the exchanges.
         generator: What loadcheck itself used and missed: `cpu_s`, `rss_max_mb`, and `missed` arrivals; by how much the
             event loop (`lag_p99_ms`) and open-loop sending (`late_p99_ms`) were late; for how long sending waited for
             expected rows (`starved_s`).
@@ -57,6 +59,7 @@ class RunFacts:
     leak_rate_upper_95: float | None = None
     faults: Sequence[StoredFault] = ()
     blind_spots: Sequence[str] = ()
+    history: StoredKept | None = None
     generator: Mapping[str, float | None] = field(default_factory=dict)
 
 
@@ -64,9 +67,9 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
     """Return what summary.json holds. `exchanges` are those of the measured phases.
 
     Raises:
-        AssertionError: the tally does not add up, which is a bug in loadcheck.
+        AssertionError: the tally does not add up, or not with the history, which is a bug in loadcheck.
     """
-    tally.check()
+    tally.check(None if facts.history is None else facts.history["lines"] + facts.history["left_out"])
     scenario = tally.scenario
     started = datetime.fromtimestamp(facts.started, UTC).isoformat(timespec="milliseconds")
     return {
@@ -100,6 +103,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "unknowns": dict(tally.unknowns.most_common()),
         "phases": [_phase(phase) for phase in tally.phases],
         "thresholds": [_threshold(measured) for measured in outcome.thresholds],
+        "history": facts.history,
         "generator": {name: facts.generator.get(name) for name in GENERATOR},
     }
 

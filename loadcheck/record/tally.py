@@ -123,8 +123,11 @@ class Tally:
         else:
             self.identities.add(draw.identity)
 
-    def check(self) -> None:
+    def check(self, recorded: int | None = None) -> None:
         """Hold every part of the tally against the others.
+
+        Args:
+            recorded: How many exchanges the history has taken in all; None while it is not known.
 
         Raises:
             AssertionError: an exchange was counted twice or not at all, which is a bug in loadcheck.
@@ -136,6 +139,13 @@ class Tally:
         balanced = all(counts.balanced for counts in chain([total, self.warm_up], *parts))
         if not balanced or {*sums, self.statuses.total} != {total.sent}:
             raise AssertionError(f"the tally does not add up: {total}, {sums}, {self.statuses.total} statuses")
+        if recorded not in {None, self.sent}:
+            raise AssertionError(f"{self.sent} exchanges were counted, and {recorded} written to the history")
+
+    @property
+    def sent(self) -> int:
+        """Exchanges of the whole run, the warm-up included."""
+        return self.measured.counts.sent + self.warm_up.sent
 
     @property
     def violations(self) -> int:

@@ -15,6 +15,7 @@ class Context:
         run: Eight hexadecimal digits that tell this run from others.
 
     Attributes:
+        run: The same.
         digests: The claims digest of each identity; empty where there is no database to ask.
     """
 
@@ -22,11 +23,11 @@ class Context:
         self.digests: list[str] = []
         self._population = population
         self._caller = caller
-        self._run = run
+        self.run = run
 
     def nonce(self, draw: Draw) -> str:
         """Return the nonce that is sent with a draw."""
-        return nonce_of(self._run, draw)
+        return nonce_of(self.run, draw)
 
     def asked(self, draw: Draw) -> Asked:
         """Return what the stamp on a draw's answer must show."""

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from loadcheck.engine.events import Exchange
+from loadcheck.engine.events import Exchange, Missed, PhaseEnded, PhaseStarted
 from loadcheck.identity.population import Population
 from loadcheck.judge.findings import Findings
+from loadcheck.judge.grounds import Grounds
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.history import History
 from loadcheck.record.series import SeriesFile
@@ -33,7 +34,7 @@ class Desk:
     series: SeriesFile
     observer: Observer
 
-    def deliver(self, exchange: Exchange, verdict: Verdict) -> None:
+    def deliver(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
         """Count and record an exchange; tell of it if it is a finding not seen before.
 
         Raises:
@@ -41,11 +42,27 @@ class Desk:
         """
         verdict = self.recovery.consider(exchange, self.clockwatch.pardon(verdict))
         self.tally.add(exchange, verdict)
-        self.history.add(exchange, verdict)
+        self.history.add(exchange, verdict, grounds)
         if verdict.ruling is Ruling.VIOLATION:
             finding = self.findings.add(exchange, verdict, self._mixes(exchange, verdict))
             if finding is not None:
                 self.observer.finding(finding)
+
+    def take_note(self, event: PhaseStarted | Missed | PhaseEnded) -> None:
+        """Count and record what is no exchange.
+
+        Raises:
+            EnvironmentProblem: the history cannot be written.
+        """
+        match event:
+            case Missed():
+                self.tally.missed(event)
+            case PhaseStarted():
+                self.tally.phase_started(event)
+                self.history.phase(event)
+            case PhaseEnded():
+                self.tally.phase_ended(event)
+                self.history.phase(event, self.tally.phases[event.index].missed)
 
     def _mixes(self, exchange: Exchange, verdict: Verdict) -> tuple[int, int | None]:
         source = None if verdict.source is None else self.population[verdict.source].mix

@@ -10,6 +10,7 @@ from typing import Any, Final
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError
+from loadcheck.judge.grounds import Grounds
 from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
@@ -44,7 +45,7 @@ class Judging:
         prepared: Its identities, what it expects of them, and the truths.
         context: What the stamp of each exchange must show.
         clock: The run's clock.
-        deliver: Called with every exchange and its verdict.
+        deliver: Called with every exchange, its verdict and what that rests on.
 
     Attributes:
         coverage: What the stamps show of backends and handoffs.
@@ -56,7 +57,7 @@ class Judging:
         prepared: Prepared,
         context: Context,
         clock: Clock,
-        deliver: Callable[[Exchange, Verdict], None],
+        deliver: Callable[[Exchange, Verdict, Grounds], None],
     ) -> None:
         self._prepared = prepared
         self._population = prepared.population
@@ -92,13 +93,14 @@ class Judging:
             return
         if verdict.ruling is Ruling.OK:
             self.canaries.offer(exchange, expectation, before, variables)
-        self._give(exchange, verdict)
+        self._give(exchange, verdict, Grounds(before))
 
     def _dispute(self, dispute: Dispute) -> None:
         if self._disputes.qsize() < _DISPUTES_WAITING:
             self._disputes.put_nowait(dispute)
         else:
-            self._give(dispute.exchange, unknown("there were more wrong answers than could be looked at again"))
+            verdict = unknown("there were more wrong answers than could be looked at again")
+            self._give(dispute.exchange, verdict, Grounds(dispute.before))
 
     def abandon(self) -> None:
         """Deliver what is still disputed as unknown: there is no more time to look at it again."""
@@ -108,7 +110,8 @@ class Judging:
 
     def _leave(self, batch: Sequence[Dispute]) -> None:
         for dispute in batch:
-            self._give(dispute.exchange, unknown("the run ended before the answer could be looked at again"))
+            verdict = unknown("the run ended before the answer could be looked at again")
+            self._give(dispute.exchange, verdict, Grounds(dispute.before))
 
     async def settle(self) -> None:
         """Settle disputes for as long as it runs."""
@@ -132,18 +135,24 @@ class Judging:
         try:
             await self._remember_owners(batch)
             readings = await self._oracle.read_again([dispute.exchange.draw for dispute in batch])
-            verdicts = [
-                settle(dispute, reading, await self._whose(dispute, reading))
+            grounds = [
+                Grounds(dispute.before, reading, await self._whose(dispute, reading), dispute.digests)
                 for dispute, reading in zip(batch, readings, strict=True)
             ]
         except LoadcheckError as problem:
-            verdicts = [unknown(f"the truth could not be read again: {problem.message}")] * len(batch)
+            self._give_up(batch, problem.message)
         except GONE:
-            verdicts = [unknown("the truth could not be read again: the oracle lost its connection")] * len(batch)
-        for dispute, verdict in zip(batch, verdicts, strict=True):
-            self._give(dispute.exchange, verdict)
+            self._give_up(batch, "the oracle lost its connection")
+        else:
+            for dispute, reading, ground in zip(batch, readings, grounds, strict=True):
+                self._give(dispute.exchange, settle(dispute, reading, ground.owners), ground)
 
-    def _give(self, exchange: Exchange, verdict: Verdict) -> None:
+    def _give_up(self, batch: Sequence[Dispute], reason: str) -> None:
+        for dispute in batch:
+            verdict = unknown(f"the truth could not be read again: {reason}")
+            self._give(dispute.exchange, verdict, Grounds(dispute.before))
+
+    def _give(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
         """Deliver the verdict as it is with the answer's stamp, and count what the stamp covers."""
         stamp = None if exchange.answer is None else stamp_of(exchange.answer)
         if stamp is not None:
@@ -153,7 +162,7 @@ class Judging:
                 verdict = in_context(verdict, stamp, self._context.asked(draw), earlier)
             mix, ok = self._population[draw.identity].mix, verdict.ruling is Ruling.OK
             self.coverage.add(stamp.pid, Use(stamp.at, draw, mix, exchange.phase, ok))
-        self._deliver(exchange, verdict)
+        self._deliver(exchange, verdict, grounds)
 
     async def _remember_owners(self, batch: Sequence[Dispute]) -> None:
         """Keep who owned what by the truths that disputes are about, before those are read again."""

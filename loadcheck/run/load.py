@@ -10,7 +10,7 @@ from typing import Any, Final
 from loadcheck.clock import Clock
 from loadcheck.engine.draws import Draws
 from loadcheck.engine.engine import Engine
-from loadcheck.engine.events import Draw, Event, Exchange, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.events import Draw, Event, Exchange, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Message
 from loadcheck.engine.plan import planned
@@ -132,16 +132,12 @@ class Load:
         return self._parts.composer.compose(draw)
 
     def _take(self, event: Event) -> None:
-        match event:
-            case Exchange():
-                self._judging.take(event)
-            case Missed():
-                self._desk.tally.missed(event)
-            case PhaseStarted():
-                self._faults.started(self._clock.now())
-                self._desk.tally.phase_started(event)
-            case PhaseEnded():
-                self._desk.tally.phase_ended(event)
+        if isinstance(event, Exchange):
+            self._judging.take(event)
+            return
+        if isinstance(event, PhaseStarted):
+            self._faults.started(self._clock.now())
+        self._desk.take_note(event)
 
 
 def _inputs(prepared: Prepared, seed: int) -> Iterator[Draw]:

@@ -1,6 +1,6 @@
 """A run: the whole flow put together, from a loaded scenario to an outcome and its run folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from loadcheck.record.series import SeriesFile
 from loadcheck.record.stored import StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
+from loadcheck.record.truth_book import Begun
 from loadcheck.run.blindness import blind_spots, blindness
 from loadcheck.run.desk import Desk
 from loadcheck.run.fault_figures import told_faults, unmade_faults
@@ -94,18 +95,27 @@ class Run:
         folder = RunFolder.create(self._options.out, self._scenario.name, self._started)
         folder.write_scenario(self._loaded.resolved)
         async with put_together(self._loaded, self._clock, self._observer) as parts:
-            population = parts.prepared.population
+            population, expectations = parts.prepared.population, parts.prepared.expectations
             tally, findings = Tally(self._scenario, population), Findings()
-            with History(folder.history, self._scenario, population) as history, SeriesFile(folder.series) as series:
+            begun = self._begun(parts)
+            with (
+                History(folder, self._scenario, population, expectations, begun) as history,
+                SeriesFile(folder.series) as series,
+            ):
                 desk = Desk(
                     population, parts.clockwatch, faults.recovery, tally, findings, history, series, self._observer
                 )
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
                 facts = await self._load(parts, judging, desk, faults)
+            facts = replace(facts, history=history.kept)
             await self._explain(parts, findings)
             outcome = self._outcome(parts.prepared, judging, desk, facts)
             writer = FindingWriter(self._scenario, population, str(self._loaded.path), parts.composer.compose)
             return _write_down(folder, writer, outcome, desk, facts)
+
+    def _begun(self, parts: Parts) -> Begun:
+        context = parts.context
+        return Begun(self._options.seed, self._started, str(self._loaded.path), context.run, context.digests)
 
     def _faults(self) -> Faults:
         scenario, powers = self._scenario, self._powers

@@ -554,6 +554,8 @@ class Scenario(_Model):
     """Phases, in order."""
     thresholds: Thresholds = Thresholds()
     """What a run must reach besides correctness."""
+    history_limit: Size = Field(2 * 10**9, gt=0)
+    """How large the run's history may grow; near it, the right answers of fewer and fewer identities are kept."""
     faults: list[Fault] = []
     """What breaks on purpose during the run."""
 

@@ -12,6 +12,7 @@ from loadcheck.judge.verdict import OK, Cause, Evidence, Ruling, Symptom, Verdic
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.summary import RunFacts
 from loadcheck.record.tally import Tally
+from loadcheck.record.truth_book import Begun
 from loadcheck.scenario.model import Scenario
 
 SECRET = "hunter2-secret-of-the-gateway"
@@ -176,6 +177,7 @@ FAILED = Outcome(
     ),
 )
 PASSED = Outcome(RunVerdict.PASS, ExitCode.PASS, ("every one of 6,594 answers was right, for 502 identities",))
+BEGUN = Begun(seed=1, started=STARTED, file="scenarios/pets.yaml", run="0123abcd")
 FACTS = RunFacts(
     seed=1,
     started=STARTED,

@@ -1,9 +1,9 @@
+import gzip
 import json
 import os
 import signal
 import subprocess
 import sys
-import zlib
 from hashlib import blake2b
 from pathlib import Path
 
@@ -11,22 +11,30 @@ import pytest
 
 from loadcheck.engine.events import Exchange, Lost
 from loadcheck.errors import EnvironmentProblem, UsageProblem
+from loadcheck.judge.grounds import NO_GROUNDS
 from loadcheck.judge.verdict import OK
+from loadcheck.oracle.expectation import Expectations
+from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
 from loadcheck.record.stored_history import read_history
-from tests.record.samples import FOREIGN, SCENARIO, TIMED_OUT, TOKEN, exchange, population
+from tests.record.samples import BEGUN, FOREIGN, SCENARIO, TIMED_OUT, TOKEN, exchange, population
 
 
-def history(path: Path) -> History:
-    return History(path, SCENARIO, population())
+def history(folder: Path) -> History:
+    return History(RunFolder(folder), SCENARIO, population(), Expectations(SCENARIO), BEGUN)
+
+
+def unpacked(folder: Path) -> bytes:
+    """What zcat prints."""
+    with gzip.open(RunFolder(folder).history) as file:
+        return file.read()
 
 
 def test_a_line_holds_all_of_an_exchange(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
     body = b'[{"id":17,"name":"Nemo"}]'
-    with history(path) as written:
-        written.add(exchange(41, request=1, identity=2, at=4.2, took=0.0123, body=body), FOREIGN)
-    (line,) = read_history(path)
+    with history(tmp_path) as written:
+        written.add(exchange(41, request=1, identity=2, at=4.2, took=0.0123, body=body), FOREIGN, NO_GROUNDS)
+    (line,) = read_history(RunFolder(tmp_path).history)
     assert line == {
         "seq": 41,
         "phase": "steady",
@@ -39,6 +47,7 @@ def test_a_line_holds_all_of_an_exchange(tmp_path: Path) -> None:
         "status": 200,
         "bytes": len(body),
         "answer": blake2b(body, digest_size=16).hexdigest(),
+        "headers": {"content-type": "application/json"},
         "verdict": "violation",
         "symptom": "foreign-rows",
         "reason": FOREIGN.reason,
@@ -48,11 +57,10 @@ def test_a_line_holds_all_of_an_exchange(tmp_path: Path) -> None:
 
 
 def test_an_ok_answer_leaves_its_digest_and_a_lost_one_its_reason(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
-    with history(path) as written:
-        written.add(exchange(0), OK)
-        written.add(exchange(1, lost=Lost.TIMEOUT), TIMED_OUT)
-    good, lost = read_history(path)
+    with history(tmp_path) as written:
+        written.add(exchange(0), OK, NO_GROUNDS)
+        written.add(exchange(1, lost=Lost.TIMEOUT), TIMED_OUT, NO_GROUNDS)
+    good, lost = read_history(RunFolder(tmp_path).history)
     assert "body" not in good
     assert (good["verdict"], good["symptom"], good["source"]) == ("ok", None, None)
     assert (lost["lost"], lost["answer"], lost["bytes"]) == ("time-out", None, None)
@@ -60,89 +68,69 @@ def test_an_ok_answer_leaves_its_digest_and_a_lost_one_its_reason(tmp_path: Path
 
 
 def test_a_body_is_cut_at_4_kb_and_never_breaks_the_line(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
-    with history(path) as written:
-        written.add(exchange(0, body=b"\xff\x00\n\x1b[31m" + b"x" * 10**6), FOREIGN)
-    (line,) = read_history(path)
+    with history(tmp_path) as written:
+        written.add(exchange(0, body=b"\xff\x00\n\x1b[31m" + b"x" * 10**6), FOREIGN, NO_GROUNDS)
+    (line,) = read_history(RunFolder(tmp_path).history)
     assert len(line["body"].encode()) <= 4096 + 2
     assert line["bytes"] == 10**6 + 8
 
 
 def test_a_token_that_the_answer_echoes_is_not_kept(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
-    with history(path) as written:
-        written.add(exchange(0, body=json.dumps({"authorization": f"Bearer {TOKEN}"}).encode()), FOREIGN)
-        written.add(exchange(0, body=b"x" * 4050 + TOKEN.encode()), FOREIGN)
-    text = zlib.decompress(path.read_bytes(), 31).decode()
+    with history(tmp_path) as written:
+        written.add(exchange(0, body=json.dumps({"authorization": f"Bearer {TOKEN}"}).encode()), FOREIGN, NO_GROUNDS)
+        written.add(exchange(0, body=b"x" * 4050 + TOKEN.encode()), FOREIGN, NO_GROUNDS)
+    text = unpacked(tmp_path).decode()
     assert "eyJ" not in text
     assert text.count("[token]") == 2
 
 
 def test_a_variable_of_more_than_64_bits_is_kept(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
     made = exchange(0, request=1)
     huge = Exchange(made.draw.__class__(0, 1, 0, (10**30,)), 1, made.intended, made.sent, made.done, made.answer)
-    with history(path) as written:
-        written.add(huge, OK)
-    assert b'"id": 1000000000000000000000000000000' in zlib.decompress(path.read_bytes(), 31)
+    with history(tmp_path) as written:
+        written.add(huge, OK, NO_GROUNDS)
+    assert b'"id": 1000000000000000000000000000000' in unpacked(tmp_path)
 
 
-@pytest.mark.parametrize("left", [0, 5, 200, 3000])
-def test_a_cut_history_gives_its_whole_lines_and_says_that_it_is_cut(tmp_path: Path, left: int) -> None:
-    path = tmp_path / "h.gz"
-    with history(path) as written:
-        for seq in range(2000):
-            written.add(exchange(seq, body=str(seq).encode()), OK)
-    path.write_bytes(path.read_bytes()[:left])
-    stored = read_history(path)
-    seqs = [line["seq"] for line in stored]
-    assert stored.cut
-    assert seqs == list(range(len(seqs)))
-    assert len(seqs) < 2000
-
-
-def test_a_damaged_history_gives_what_comes_before_the_damage(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
-    path.write_bytes(b"not gzip at all")
-    stored = read_history(path)
-    assert (list(stored), stored.cut) == ([], True)
-    path.write_bytes(zlib.compress(b'{"seq":0}\n{"seq":\n', wbits=31))
-    assert ([line["seq"] for line in stored], stored.cut) == ([0], True)
-
-
-def test_a_whole_history_is_not_cut(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
-    history(path).close()
-    stored = read_history(path)
-    assert (list(stored), stored.cut) == ([], False)
+def test_everything_is_kept_in_whole_chunks_that_the_run_flushes(tmp_path: Path) -> None:
+    with history(tmp_path) as written:
+        for seq in range(5000):
+            written.add(exchange(seq, body=str(seq).encode()), OK, NO_GROUNDS)
+    stored = read_history(RunFolder(tmp_path).history)
+    assert [line["seq"] for line in stored] == list(range(5000))
+    assert (stored.cut, list(stored.damages)) == (False, [])
+    assert unpacked(tmp_path).count(b"\n") == written.kept["lines"] == 5000
 
 
 WRITES_UNTIL_KILLED = """
 import sys, time
 from pathlib import Path
+from loadcheck.judge.grounds import NO_GROUNDS
 from loadcheck.judge.verdict import OK
-from loadcheck.record.history import History
-from tests.record.samples import SCENARIO, exchange, population
-history = History(Path(sys.argv[1]), SCENARIO, population())
+from loadcheck.oracle.expectation import Expectations
+from loadcheck.record.folder import RunFolder
+from tests.record.samples import exchange
+from tests.record.test_history import NO_GROUNDS, history
+from loadcheck.record.stored_history import read_history
+folder = Path(sys.argv[1])
+written = history(folder)
 for seq in range(3000):
-    history.add(exchange(seq), OK)
-while True:
-    size = Path(sys.argv[1]).stat().st_size
-    if size > 1000:
-        print("flushed", flush=True)
+    written.add(exchange(seq), OK, NO_GROUNDS)
+while len(list(read_history(folder / "history.ndjson.gz"))) < 3000:
     time.sleep(0.05)
+print("flushed", flush=True)
+time.sleep(60)
 """
 
 
 def test_a_kill_leaves_every_line_that_is_a_second_old(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
     with subprocess.Popen(
-        [sys.executable, "-c", WRITES_UNTIL_KILLED, path], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITES_UNTIL_KILLED, tmp_path], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "flushed\n"
         process.send_signal(signal.SIGKILL)
-    stored = read_history(path)
+    stored = read_history(RunFolder(tmp_path).history)
     assert len(list(stored)) == 3000
     assert stored.cut
 
@@ -150,16 +138,16 @@ def test_a_kill_leaves_every_line_that_is_a_second_old(tmp_path: Path) -> None:
 def fill_up(written: History) -> None:
     """Put a device that refuses every write, as a full disk does, where the history's file was."""
     with Path("/dev/full").open("wb") as full:
-        os.dup2(full.fileno(), written._file.fileno())
+        os.dup2(full.fileno(), written._file._file.fileno())
 
 
 def add_many(written: History, count: int) -> None:
     for seq in range(count):
-        written.add(exchange(seq), OK)
+        written.add(exchange(seq), OK, NO_GROUNDS)
 
 
 def test_a_full_disk_ends_the_run_with_advice(tmp_path: Path) -> None:
-    written = history(tmp_path / "h.gz")
+    written = history(tmp_path)
     fill_up(written)
     with pytest.raises(EnvironmentProblem, match="No space left") as caught:
         add_many(written, 1_000_000)
@@ -169,9 +157,9 @@ def test_a_full_disk_ends_the_run_with_advice(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_at_the_very_end_is_told_by_close(tmp_path: Path) -> None:
-    written = history(tmp_path / "h.gz")
+    written = history(tmp_path)
     fill_up(written)
-    written.add(exchange(0), OK)
+    written.add(exchange(0), OK, NO_GROUNDS)
     with pytest.raises(EnvironmentProblem, match="No space left"):
         written.close()
     with pytest.raises(EnvironmentProblem):
@@ -179,18 +167,17 @@ def test_a_disk_that_fills_up_at_the_very_end_is_told_by_close(tmp_path: Path) -
 
 
 def test_what_ended_the_run_goes_before_what_the_history_says(tmp_path: Path) -> None:
-    written = history(tmp_path / "h.gz")
+    written = history(tmp_path)
     fill_up(written)
-    written.add(exchange(0), OK)
+    written.add(exchange(0), OK, NO_GROUNDS)
     with pytest.raises(KeyError), written:
         raise KeyError
 
 
 def test_a_history_is_never_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "h.gz"
-    path.write_text("another run's")
+    RunFolder(tmp_path).history.write_text("another run's")
     with pytest.raises(EnvironmentProblem, match="exists"):
-        history(path)
+        history(tmp_path)
 
 
 def test_a_missing_history_is_a_usage_error(tmp_path: Path) -> None:

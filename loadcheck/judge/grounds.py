@@ -1,0 +1,27 @@
+"""Grounds: what a verdict rests on beside its exchange, so that it can be judged again."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from loadcheck.judge.owners import NOBODY, Owners
+from loadcheck.oracle.truth import Reading, Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What is known beside an exchange when it gets its verdict.
+
+    Attributes:
+        before: The truth read before it was sent; None when none was needed, or at hand.
+        after: The truth read after it was answered; None when the first one settled it.
+        owners: Whose rows are whose, read after it was answered.
+        digests: Digests of the rows received, where they were disputed.
+    """
+
+    before: Truth | None = None
+    after: Reading | None = None
+    owners: Owners = NOBODY
+    digests: tuple[bytes, ...] = ()
+
+
+NO_GROUNDS: Final = Grounds()
