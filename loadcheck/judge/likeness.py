@@ -1,8 +1,12 @@
-"""Likeness of truths: whether an answer that is right by one would be flagged by the other."""
+"""Likeness of right answers: whether one that is right by my truth would be flagged by another's."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from loadcheck.oracle.expectation import Expectation
-from loadcheck.oracle.rows import split
+from loadcheck.oracle.rows import row_digest, split
 from loadcheck.oracle.truth import Truth
+from loadcheck.scenario.placeholders import fill_value
 
 
 def told_apart(expectation: Expectation, mine: Truth, theirs: Truth) -> bool:
@@ -18,3 +22,9 @@ def told_apart(expectation: Expectation, mine: Truth, theirs: Truth) -> bool:
     if not expectation.expects_rows or mine.rows == theirs.rows:
         return False
     return expectation.ordered or sorted(split(mine.rows)) != sorted(split(theirs.rows))
+
+
+def filled(expectation: Expectation, variables: Mapping[str, Any]) -> bytes:
+    """Return the digest of the headers and the JSON that are expected with these claims and variables."""
+    headers = [None if template is None else template.fill(variables) for _, template in expectation.headers]
+    return row_digest([fill_value(list(expectation.json), variables), headers])

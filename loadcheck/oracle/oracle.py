@@ -113,11 +113,6 @@ class Oracle:
             self._keep(question, reading.truth)
         return readings
 
-    def another(self, question: Question, truth: Truth) -> Truth | None:
-        """Return the truth of another identity for the same request that differs from this one, if one is known."""
-        known = self._truths.of_request(question.request)
-        return next((other for _, other in known if not other.agrees(truth)), None)
-
     async def neighbours(self, question: Question) -> list[tuple[int, Truth]]:
         """Return every identity's truth for the same request and the same drawn values."""
         if not self._expectation(question).drawn:

@@ -184,6 +184,21 @@ class StoredCoverage(StoredReach):
     exposed: int | None
 
 
+class StoredCanary(TypedDict):
+    """Right answers judged by another identity's truth on purpose, and how many of them the judge flagged."""
+
+    planted: int
+    caught: int
+
+
+class StoredCanaries(TypedDict):
+    """The canaries of a run, in all and with each request; None where there could be none."""
+
+    planted: int | None
+    caught: int | None
+    requests: dict[str, StoredCanary]
+
+
 class Summary(TypedDict):
     """summary.json. Figures that this version does not measure are None."""
 
@@ -202,7 +217,7 @@ class Summary(TypedDict):
     faults: list[StoredFault]
     blind_spots: list[str]
     coverage: StoredCoverage
-    canaries: dict[str, int | None]
+    canaries: StoredCanaries
     leak_rate_upper_95: float | None
     latency_ms: Percentiles
     service_ms: Percentiles

@@ -13,6 +13,7 @@ from loadcheck.record.findings import finding_head
 from loadcheck.record.histogram import Histogram
 from loadcheck.record.stored import (
     Percentiles,
+    StoredCanaries,
     StoredCounts,
     StoredCoverage,
     StoredFault,
@@ -40,7 +41,7 @@ class RunFacts:
         duration: Seconds from the first phase's start to the last one's end.
         coverage: The fields of `Reached` by name, as far as they are known.
         reach: Its details.
-        canaries: `planted` and `caught`, if there were any.
+        canaries: Those planted and caught; None where there could be none.
         leak_rate_upper_95: The rate of leaks that is ruled out with 95 % confidence, if known.
         faults: What each fault of the scenario did.
         blind_spots: What a green run says little about, a sentence each.
@@ -55,7 +56,7 @@ class RunFacts:
     duration: float
     coverage: Mapping[str, int | None] = field(default_factory=dict)
     reach: StoredReach | None = None
-    canaries: Mapping[str, int] = field(default_factory=dict)
+    canaries: StoredCanaries | None = None
     leak_rate_upper_95: float | None = None
     faults: Sequence[StoredFault] = ()
     blind_spots: Sequence[str] = ()
@@ -88,7 +89,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "faults": list(facts.faults),
         "blind_spots": list(facts.blind_spots),
         "coverage": _coverage(tally, facts),
-        "canaries": {name: facts.canaries.get(name) for name in ("planted", "caught")},
+        "canaries": facts.canaries or {"planted": None, "caught": None, "requests": {}},
         "leak_rate_upper_95": facts.leak_rate_upper_95,
         "latency_ms": percentiles(tally.measured.latency),
         "service_ms": percentiles(tally.measured.service),

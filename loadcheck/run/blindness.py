@@ -5,11 +5,10 @@ from itertools import islice
 from typing import Final
 
 from loadcheck.identity.population import Identity, Population, variables
+from loadcheck.judge.likeness import filled
 from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.oracle import Asked, Oracle
-from loadcheck.oracle.rows import row_digest
 from loadcheck.scenario.model import Scenario
-from loadcheck.scenario.placeholders import fill_value
 
 _OF_THEIR_OWN: Final = 0.5  # at most this share of different answers among identities is worth a word
 _FILLED: Final = 100  # identities of a mix whose expected JSON and headers are compared
@@ -76,10 +75,4 @@ def _answers(
         truths = (oracle.truth(Asked(request, identity.index)) for identity in identities)
         yield from ((truth.rows, truth.total) for truth in truths if truth is not None)
     if expectation.json or expectation.headers:
-        yield from (_filled(expectation, identity) for identity in islice(identities, _FILLED))
-
-
-def _filled(expectation: Expectation, identity: Identity) -> bytes:
-    named = variables(identity, {})
-    headers = [template.fill(named) for _, template in expectation.headers if template is not None]
-    return row_digest([fill_value(list(expectation.json), named), headers])
+        yield from (filled(expectation, variables(identity, {})) for identity in islice(identities, _FILLED))

@@ -3,55 +3,119 @@
 One that passes shows a request whose answers are not really looked at, so that a green run says nothing about it.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from loadcheck.engine.events import Exchange
 from loadcheck.judge.judge import Dispute, judge
+from loadcheck.judge.likeness import filled, told_apart
 from loadcheck.judge.verdict import Ruling
 from loadcheck.oracle.expectation import Expectation
-from loadcheck.oracle.oracle import Oracle
 from loadcheck.oracle.truth import Truth
-from loadcheck.scenario.model import TokenKind
+from loadcheck.record.stored import StoredCanaries
+from loadcheck.record.tally import Tally
+from loadcheck.scenario.model import Scenario, TokenKind
 
 _EVERY: Final = 200
+_KEPT: Final = 16  # right answers of a request, among which another identity's is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Right:
+    """What an answer was right by."""
+
+    identity: int
+    truth: Truth | None
+    variables: Mapping[str, Any]
 
 
 class Canaries:
-    """Plants a canary for the first right answer of each request, and for every 200th after it.
-
-    Args:
-        oracle: Knows the other identities' truths.
+    """Plants one for each request and claim mix as soon as another identity's right answer differs, and 1 in 200 later.
 
     Attributes:
-        planted: How many were judged.
-        passed: Those that the judge took for right, by the index of their request.
+        planted: How many were judged, by the index of their request.
+        passed: Those that the judge took for right, likewise.
     """
 
-    def __init__(self, oracle: Oracle) -> None:
-        self.planted = 0
+    def __init__(self) -> None:
+        self.planted: Counter[int] = Counter()
         self.passed: Counter[int] = Counter()
-        self._oracle = oracle
-        self._seen: Counter[int] = Counter()
-
-    @property
-    def caught(self) -> int:
-        """How many the judge flagged."""
-        return self.planted - self.passed.total()
+        self._lately: defaultdict[int, deque[_Right]] = defaultdict(lambda: deque(maxlen=_KEPT))
+        self._unplanted: defaultdict[tuple[int, int], int] = defaultdict(lambda: _EVERY)
 
     def offer(
-        self, exchange: Exchange, expectation: Expectation, truth: Truth | None, variables: Mapping[str, Any]
+        self,
+        exchange: Exchange,
+        mix: int,
+        expectation: Expectation,
+        truth: Truth | None,
+        variables: Mapping[str, Any],
     ) -> None:
-        """Plant one with this right answer, if it is time and another identity's truth differs."""
-        request = exchange.draw.request
-        if truth is None or not expectation.needs_truth:
+        """Plant one with this right answer, if it is time and another identity's is known to differ.
+
+        Args:
+            exchange: The exchange with the answer.
+            mix: The claim mix of its identity.
+            expectation: What it must answer.
+            truth: The truth by which it was right; None when none is needed.
+            variables: Claims and variables by name, where headers or JSON are expected.
+        """
+        if truth is None and not variables:
             return
-        self._seen[request] += 1
-        other = self._oracle.another(exchange.draw, truth) if self._seen[request] % _EVERY == 1 else None
-        if other is None:
-            return
-        self.planted += 1
-        verdict = judge(exchange, expectation, TokenKind.VALID, other, variables)
-        if not isinstance(verdict, Dispute) and verdict.ruling is Ruling.OK:
-            self.passed[request] += 1
+        draw, kind = exchange.draw, (exchange.draw.request, mix)
+        lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
+        self._unplanted[kind] += 1
+        wrong = _wrong(expectation, mine, lately) if self._unplanted[kind] >= _EVERY else None
+        lately.append(mine)
+        if wrong is not None:
+            self._unplanted[kind] = 0
+            self.planted[draw.request] += 1
+            verdict = judge(exchange, expectation, TokenKind.VALID, wrong.truth, wrong.variables)
+            if not isinstance(verdict, Dispute) and verdict.ruling is Ruling.OK:
+                self.passed[draw.request] += 1
+
+
+def _wrong(expectation: Expectation, mine: _Right, lately: Iterable[_Right]) -> _Right | None:
+    """Return mine with as much of another identity's as makes it wrong; None where all are alike."""
+    others = (_mixed(expectation, mine, other) for other in lately if other.identity != mine.identity)
+    return next((wrong for wrong in others if wrong is not None), None)
+
+
+def _mixed(expectation: Expectation, mine: _Right, other: _Right) -> _Right | None:
+    if mine.truth is not None and other.truth is not None and told_apart(expectation, mine.truth, other.truth):
+        return replace(mine, truth=other.truth)
+    both = mine.variables and other.variables
+    if both and filled(expectation, mine.variables) != filled(expectation, other.variables):
+        return replace(mine, variables=other.variables)
+    return None
+
+
+def told_canaries(scenario: Scenario, canaries: Canaries) -> StoredCanaries:
+    """Return how many were planted and caught, in all and with each request."""
+    planted, passed = canaries.planted, canaries.passed
+    return {
+        "planted": planted.total(),
+        "caught": planted.total() - passed.total(),
+        "requests": {
+            request.name: {"planted": planted[index], "caught": planted[index] - passed[index]}
+            for index, request in enumerate(scenario.requests)
+        },
+    }
+
+
+def unproven(canaries: Canaries, tally: Tally, telling: Sequence[bool]) -> Iterator[str]:
+    """Yield, for each request that had right answers and no canary though its answers tell whose they are, a sentence.
+
+    Args:
+        canaries: Those of the whole run.
+        tally: What was counted.
+        telling: For each request, whether its answers tell whose they are.
+    """
+    for index, (request, timed) in enumerate(zip(tally.scenario.requests, tally.requests, strict=True)):
+        if telling[index] and timed.counts.ok and not canaries.planted[index]:
+            yield (
+                f"request {request.name!r} had no canary: of its right answers, no two of different identities "
+                "differed, so nothing shows that a wrong one would be seen"
+            )

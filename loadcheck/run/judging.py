@@ -50,6 +50,7 @@ class Judging:
     Attributes:
         coverage: What the stamps show of backends and handoffs.
         canaries: Answers judged wrongly on purpose.
+        telling: For each request, whether its answers tell whose they are.
     """
 
     def __init__(
@@ -67,8 +68,9 @@ class Judging:
         self._clock = clock
         scenario = prepared.scenario
         exposure = Exposure(scenario, prepared.population, prepared.expectations, prepared.oracle)
+        self.telling = exposure.telling
         self.coverage = Coverage(exposure.telling, len(scenario.load), exposure.exposes)
-        self.canaries = Canaries(prepared.oracle)
+        self.canaries = Canaries()
         self._transactions = Transactions()
         self._deliver = deliver
         self._before: dict[int, Truth | None] = {}
@@ -92,7 +94,7 @@ class Judging:
             self._dispute(verdict)
             return
         if verdict.ruling is Ruling.OK:
-            self.canaries.offer(exchange, expectation, before, variables)
+            self.canaries.offer(exchange, identity.mix, expectation, before, variables)
         self._give(exchange, verdict, Grounds(before))
 
     def _dispute(self, dispute: Dispute) -> None:

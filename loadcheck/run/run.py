@@ -1,5 +1,6 @@
 """A run: the whole flow put together, from a loaded scenario to an outcome and its run folder."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
 from loadcheck.run.blindness import blind_spots, blindness
+from loadcheck.run.canaries import told_canaries, unproven
 from loadcheck.run.desk import Desk
 from loadcheck.run.fault_figures import told_faults, unmade_faults
 from loadcheck.run.faults import Faults
@@ -124,17 +126,19 @@ class Run:
     async def _load(self, parts: Parts, judging: Judging, desk: Desk, faults: Faults) -> RunFacts:
         load, began = Load(parts, judging, desk, faults, self._options.seed, self._clock), self._clock.now()
         await load.run(self._observer, self._interruption)
-        prepared = parts.prepared
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
             duration=self._clock.now() - began,
             generator=load.generator(),
-            canaries={"planted": judging.canaries.planted, "caught": judging.canaries.caught},
+            canaries=told_canaries(self._scenario, judging.canaries),
             faults=tuple(told_faults(self._scenario, faults.recovery)),
-            blind_spots=tuple(blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)),
+            blind_spots=(*self._blind_spots(parts.prepared), *unproven(judging.canaries, desk.tally, judging.telling)),
             **load.covered(),
         )
+
+    def _blind_spots(self, prepared: Prepared) -> Iterator[str]:
+        return blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
 
     async def _explain(self, parts: Parts, findings: Findings) -> None:
         if not findings or self._interruption.code is not None:

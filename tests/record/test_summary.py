@@ -56,7 +56,7 @@ def test_the_summary_keeps_the_contract() -> None:
     assert {"identities", "backends", "handoffs", "distinct_handoffs"} <= set(summary["coverage"])
     assert set(summary["latency_ms"]) == {"p50", "p90", "p95", "p99", "p999", "max"}
     assert set(summary["generator"]) == {*GENERATOR}
-    assert summary["canaries"] == {"planted": None, "caught": None}
+    assert summary["canaries"] == {"planted": None, "caught": None, "requests": {}}
     assert set(summary["requests"]) == {"list", "one", "add"}
     assert json.loads(json.dumps(summary)) == summary
 
