@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Final
 
-from loadcheck.engine.events import Exchange
+from loadcheck.engine.events import Answer, Exchange
 from loadcheck.judge.errors import LOST_SETTINGS
 from loadcheck.judge.judge import unknown
 from loadcheck.judge.verdict import Ruling, Symptom, Verdict
+from loadcheck.oracle.rows import parse
 
 _SERVER_ERRORS: Final = range(500, 600)
 
@@ -30,9 +31,15 @@ def excused(exchange: Exchange, verdict: Verdict, fault: str) -> Verdict:
 def _refused(exchange: Exchange, verdict: Verdict) -> bool:
     """Whether it is a server's error; one that tells of lost settings is evidence whatever goes on."""
     answer = exchange.answer
-    return (
-        verdict.symptom is Symptom.WRONG_STATUS
-        and answer is not None
-        and answer.status in _SERVER_ERRORS
-        and verdict.code not in LOST_SETTINGS
-    )
+    if verdict.symptom is not Symptom.WRONG_STATUS or answer is None or verdict.code in LOST_SETTINGS:
+        return False
+    return answer.status in _SERVER_ERRORS or _speechless(answer)
+
+
+def _speechless(answer: Answer) -> bool:
+    """Whether PostgREST tells of an error of which PostgreSQL told it nothing: the connection broke (12.0.2: a 400)."""
+    try:
+        body = parse(answer.body)
+    except ValueError:
+        return False
+    return isinstance(body, dict) and body.get("code") == "" == body.get("message")

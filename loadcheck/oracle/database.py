@@ -43,6 +43,10 @@ GONE: Final = (
 )
 
 
+class Away(EnvironmentProblem):
+    """Nobody takes connections at the database just now; it may come back."""
+
+
 class Database:
     """One connection for readings, made again when it is lost, and short-lived ones for readings as an identity.
 
@@ -148,9 +152,8 @@ def place(dsn: str) -> str:
 
 
 def _cannot_connect(dsn: str, error: Exception) -> EnvironmentProblem:
-    return EnvironmentProblem(
-        f"the oracle cannot connect to {place(dsn)}: {_why(error)}", _CONNECT_ADVICE.get(type(error), _CHECK)
-    )
+    kind = Away if isinstance(error, _PASSING) else EnvironmentProblem
+    return kind(f"the oracle cannot connect to {place(dsn)}: {_why(error)}", _CONNECT_ADVICE.get(type(error), _CHECK))
 
 
 def _why(error: Exception) -> str:
@@ -166,6 +169,7 @@ def _why(error: Exception) -> str:
     return "the DSN cannot be read"
 
 
+_PASSING: Final = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, ConnectionError, TimeoutError)
 _CHECK: Final = (
     "Check --database (target.database): postgresql://role:password@host:5432/name?sslmode=require\n"
     "Special characters in the password must be percent-encoded."

@@ -12,7 +12,7 @@ import asyncpg
 from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.identity.population import Population, bindings, variables
 from loadcheck.oracle.caller import Caller
-from loadcheck.oracle.database import GONE, Database, sql_problem
+from loadcheck.oracle.database import GONE, Away, Database, sql_problem
 from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.query import Bindings, Query, Raw
 from loadcheck.oracle.truth import Reading, Truth, reading_of, truth_of
@@ -22,7 +22,7 @@ from loadcheck.scenario.placeholders import fill_value
 
 _BATCH: Final = 1_000
 _AS_IDENTITY_AT_ONCE: Final = 8
-_TRIES: Final = 3
+_TRIES: Final = 60  # half a minute, in which a server has restarted
 _RECONNECT_S: Final = 0.5
 
 
@@ -229,7 +229,7 @@ async def _reconnecting(read: Callable[[], Awaitable[list[Raw]]]) -> list[Raw]:
     for _ in range(_TRIES - 1):
         try:
             return await read()
-        except GONE:
+        except (Away, *GONE):
             await asyncio.sleep(_RECONNECT_S)
     try:
         return await read()

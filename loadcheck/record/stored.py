@@ -53,7 +53,8 @@ class StoredThreshold(TypedDict):
 class StoredFault(TypedDict):
     """What a fault did: how often it happened, and how often a right answer came within the grace after its end.
 
-    `recovery_max_s` is the longest that took, None where it was not measured; `failed` tells why it could not be made.
+    `recovery_max_s` is the longest that took, None where it was not measured; `failed` tells why it could not be made,
+    `failures` times.
     """
 
     do: str
@@ -61,6 +62,7 @@ class StoredFault(TypedDict):
     over: int
     recovered: int
     recovery_max_s: float | None
+    failures: int
     failed: str
 
 

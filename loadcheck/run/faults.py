@@ -90,6 +90,7 @@ class Faults:
             async with breaks(fault, chance):
                 await self._clock.sleep(occurrence.ends - occurrence.begins)
         except EnvironmentProblem as problem:
+            toll.failures += 1
             toll.failed = problem.message
             self._observer.step(f"fault: {fault.label} could not be made: {problem.message}")
         finally:

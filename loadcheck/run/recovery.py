@@ -57,13 +57,15 @@ class Toll:
         over: How often it was over before the load was.
         recoveries: How often a right answer came after that, within the grace.
         slowest: The longest that took, in seconds; None when it never happened.
-        failed: Why it could not be made, the last time that it could not; empty when it always could.
+        failures: How often it could not be made.
+        failed: Why, the last time; empty when it always could.
     """
 
     times: int = 0
     over: int = 0
     recoveries: int = 0
     slowest: float | None = None
+    failures: int = 0
     failed: str = ""
 
 

@@ -1,6 +1,7 @@
 """What can be broken in a stack, and how it is mended."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from random import Random
@@ -10,9 +11,11 @@ import asyncpg
 
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.scenario.fault import Fault, FaultKind
+from loadcheck.stack.pgbouncer import Bouncer
 from loadcheck.stack.postgres import Postgres
+from loadcheck.stack.postgrest import Postgrest
 
-Act = Callable[[Fault, Random], Awaitable[None]]
+Act = Callable[[], Awaitable[None]]
 Break = Callable[[Fault, Random], AbstractAsyncContextManager[None]]
 
 _DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
@@ -23,10 +26,14 @@ class StackFaults:
 
     Args:
         postgres: The stack's.
+        bouncer: The stack's, if it has one.
+        postgrest: The stack's.
     """
 
-    def __init__(self, postgres: Postgres) -> None:
+    def __init__(self, postgres: Postgres, bouncer: Bouncer | None, postgrest: Postgrest) -> None:
         self._postgres = postgres
+        self._bouncer = bouncer
+        self._postgrest = postgrest
         self._turns = {name: asyncio.Lock() for name in ("postgres", "pgbouncer", "postgrest")}
 
     @property
@@ -35,26 +42,62 @@ class StackFaults:
 
         A context raises EnvironmentProblem where its fault cannot be made.
         """
+        postgres, postgrest = self._postgres, self._postgrest
         return {
-            FaultKind.TERMINATE_BACKENDS: self._at_once("postgres", self._terminate),
-            FaultKind.CANCEL_QUERIES: self._at_once("postgres", self._cancel),
+            FaultKind.TERMINATE_BACKENDS: self._struck("pg_terminate_backend", active=False),
+            FaultKind.CANCEL_QUERIES: self._struck("pg_cancel_backend", active=True),
+            FaultKind.POSTGRES_RESTART: self._between("postgres", postgres.down, postgres.up_again),
+            FaultKind.POSTGRES_CRASH: self._between("postgres", postgres.crash, postgres.up_again),
+            FaultKind.SCHEMA_RELOAD: self._between("postgrest", postgrest.reload_schema, _nothing),
+            FaultKind.CONFIG_RELOAD: self._between("postgrest", postgrest.reload_config, _nothing),
+            FaultKind.POSTGREST_RESTART: self._between("postgrest", postgrest.down, postgrest.up_again),
+            **(self._pooled(self._bouncer) if self._bouncer else {}),
         }
 
-    def _at_once(self, program: str, act: Act) -> Break:
+    def _pooled(self, bouncer: Bouncer) -> dict[FaultKind, Break]:
+        def ended(how: signal.Signals) -> Break:
+            return self._between("pgbouncer", lambda: bouncer.down(how), bouncer.up_again)
+
+        def told(command: str, then: Act) -> Break:
+            return self._between("pgbouncer", lambda: bouncer.command(command), then)
+
+        return {
+            FaultKind.PGBOUNCER_RECONNECT: told("RECONNECT", _nothing),
+            FaultKind.PGBOUNCER_PAUSE: told("PAUSE", lambda: bouncer.command("RESUME")),
+            FaultKind.PGBOUNCER_RESTART: ended(signal.SIGTERM),
+            FaultKind.PGBOUNCER_KILL: ended(signal.SIGKILL),
+        }
+
+    def _between(self, program: str, first: Act, then: Act) -> Break:
+        """Make a fault of what breaks a program and what mends it."""
+
         @asynccontextmanager
-        async def breaking(fault: Fault, chance: Random) -> AsyncIterator[None]:
+        async def breaking(_fault: Fault, _chance: Random) -> AsyncIterator[None]:
             async with self._turns[program]:
                 with _told():
-                    await act(fault, chance)
+                    try:
+                        await first()
+                        yield
+                    finally:
+                        await then()
+
+        return breaking
+
+    def _struck(self, function: str, *, active: bool) -> Break:
+        """Make a fault of what is done to a share of the backends."""
+
+        @asynccontextmanager
+        async def breaking(fault: Fault, chance: Random) -> AsyncIterator[None]:
+            async with self._turns["postgres"]:
+                with _told():
+                    await self._postgres.strike(function, fault.share or 1.0, chance, active=active)
             yield
 
         return breaking
 
-    async def _terminate(self, fault: Fault, chance: Random) -> None:
-        await self._postgres.strike("pg_terminate_backend", fault.share or 1.0, chance, active=False)
 
-    async def _cancel(self, fault: Fault, chance: Random) -> None:
-        await self._postgres.strike("pg_cancel_backend", fault.share or 1.0, chance, active=True)
+async def _nothing() -> None:
+    """Mend what mends itself."""
 
 
 @contextmanager

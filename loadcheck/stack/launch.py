@@ -3,7 +3,9 @@
 import asyncio
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,7 @@ _TITLES: Final = {
 }
 _READY_S: Final = 30.0
 _RUN_S: Final = 60.0
+_END_S: Final = 20.0
 _POLL_S: Final = 0.02
 _PROBE_S: Final = 1.0
 _TAKEN: Final = re.compile("address (already )?in use", re.IGNORECASE)
@@ -41,6 +44,7 @@ class Launcher:
 
     Attributes:
         folder: The stack's folder.
+        dismissed: The pids of programs that were ended on purpose.
     """
 
     def __init__(self, processes: Processes, account: Account | None) -> None:
@@ -48,6 +52,7 @@ class Launcher:
         self.account = account
         self._processes = processes
         self._secrets: set[str] = set()
+        self.dismissed: set[int] = set()
 
     def keep_secret(self, *secrets: str) -> None:
         """Take out of every log that is shown."""
@@ -87,6 +92,21 @@ class Launcher:
         except TimeoutError:
             raise self._problem(process, f"did not answer within {_READY_S:.0f} s") from None
         return process
+
+    async def end(self, process: Process, how: signal.Signals) -> None:
+        """End a program on purpose, so that nobody takes it for a failure, and return when it has ended.
+
+        Raises:
+            EnvironmentProblem: it did not end in time.
+        """
+        self.dismissed.add(process.pid)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, how)
+        try:
+            async with asyncio.timeout(_END_S):
+                await asyncio.shield(process.ended)
+        except TimeoutError:
+            raise self._problem(process, f"did not end within {_END_S:.0f} s") from None
 
     async def run(self, order: Order) -> None:
         """Start a program and return when it has ended well.

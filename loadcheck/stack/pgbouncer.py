@@ -1,5 +1,7 @@
 """PgBouncer for one stack: one database, the scenario's roles, and any setting that the scenario gives."""
 
+import asyncio
+import signal
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,6 +22,7 @@ ADMIN: Final = "loadcheck_pgbouncer"
 _CONSOLE: Final = "pgbouncer"
 _CLIENTS: Final = 1000
 _PROBE_S: Final = 1.0
+_COMMAND_S: Final = 20.0  # PAUSE waits for the transactions that are open
 
 
 class Bouncer:
@@ -42,6 +45,7 @@ class Bouncer:
 
     port: int
     process: Process
+    _upstream: int
 
     def __init__(self, program: Program, settings: PgBouncer, logins: tuple[Login, ...], launcher: Launcher) -> None:
         self._program = launcher.reachable(program)
@@ -66,12 +70,42 @@ class Bouncer:
 
         await on_free_ports(1, start)
 
+    async def down(self, how: signal.Signals) -> None:
+        """End it: SIGTERM closes every connection, and SIGKILL does not even say so.
+
+        Raises:
+            EnvironmentProblem: it does not end.
+        """
+        await self._launcher.end(self.process, how)
+
+    async def up_again(self) -> None:
+        """Start it where it was.
+
+        Raises:
+            EnvironmentProblem: it does not come up.
+        """
+        await self._start(self._upstream, self.port)
+
+    async def command(self, command: str) -> None:
+        """Give its console a command, such as `PAUSE`; return when it is done.
+
+        Raises:
+            asyncpg.PostgresError: it says no.
+        """
+        connection = await asyncpg.connect(self.console, timeout=_PROBE_S)
+        try:
+            async with asyncio.timeout(_COMMAND_S):
+                await connection.execute(command)
+        finally:
+            connection.terminate()
+
     @property
     def console(self) -> str:
         """The DSN of its console."""
         return self.admin.dsn(self.port, _CONSOLE)
 
     async def _start(self, upstream: int, port: int) -> None:
+        self._upstream = upstream
         users = self._launcher.private("pgbouncer.users", self._users)
         settings: dict[str, Scalar] = {
             "listen_addr": LOOPBACK,

@@ -15,7 +15,7 @@ from loadcheck.errors import UsageProblem
 from loadcheck.scenario.model import PgBouncer, Scalar, Stack
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.ports import LOOPBACK, on_free_ports
-from loadcheck.stack.processes import Order, Process
+from loadcheck.stack.processes import Order, Process, children, killed
 from loadcheck.stack.programs import Program
 from loadcheck.stack.settings import whole_number
 
@@ -40,6 +40,9 @@ _THROW_AWAY: Final[Mapping[str, Scalar]] = {
     "wal_level": "minimal",
     "max_wal_senders": 0,
 }
+
+DURABLE: Final[Mapping[str, Scalar]] = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+"""What it needs to keep through a crash what it has acknowledged."""
 
 
 class Login:
@@ -117,6 +120,32 @@ class Postgres:
         async with _session(self.superuser.dsn(self.port)) as connection:
             while await connection.fetchval(_END_BACKENDS, self.role.role):
                 await connection.execute(_PAUSE)
+
+    async def down(self) -> None:
+        """Shut it down as an administrator does who does not wait for sessions to end.
+
+        Raises:
+            EnvironmentProblem: it does not end.
+        """
+        await self._launcher.end(self.process, signal.SIGINT)
+
+    async def crash(self) -> None:
+        """Kill it, every process at a stroke.
+
+        Raises:
+            EnvironmentProblem: a process of it does not end.
+        """
+        backends = children(self.process.pid)
+        await self._launcher.end(self.process, signal.SIGKILL)
+        await killed(backends)
+
+    async def up_again(self) -> None:
+        """Start it where it was, on the data that it left.
+
+        Raises:
+            EnvironmentProblem: it does not come up.
+        """
+        await self._start((self.port,))
 
     async def strike(self, function: str, share: float, chance: Random, *, active: bool) -> None:
         """Call a function such as `pg_terminate_backend` on a share of the single role's backends.

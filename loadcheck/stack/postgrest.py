@@ -21,7 +21,6 @@ from loadcheck.stack.settings import whole_number
 _PROBE_S: Final = 1.0
 _RELOAD_S: Final = 10.0
 _POLL_S: Final = 0.02
-_RELOADED: Final = b"schema cache loaded"
 _NO_DATABASE: Final = frozenset({503, 504})
 _SHARED_BACKENDS: Final[Mapping[str, Scalar]] = {"db-channel-enabled": False, "db-prepared-statements": False}
 
@@ -43,6 +42,8 @@ class Postgrest:
     url: str
     admin_url: str
     process: Process
+    _ports: tuple[int, ...]
+    _token: str
 
     def __init__(self, program: Program, settings: Mapping[str, Scalar], launcher: Launcher) -> None:
         self._program = launcher.reachable(program)
@@ -61,27 +62,55 @@ class Postgrest:
 
         await on_free_ports(2, start)
 
+    async def down(self) -> None:
+        """End it.
+
+        Raises:
+            EnvironmentProblem: it does not end.
+        """
+        await self._launcher.end(self.process, signal.SIGTERM)
+
+    async def up_again(self) -> None:
+        """Start it where it was.
+
+        Raises:
+            EnvironmentProblem: it does not come up.
+        """
+        await self._start(self._ports, self._token)
+
+    async def reload_config(self) -> None:
+        """Have it read its settings again, and return when it has.
+
+        Raises:
+            EnvironmentProblem: it did not, or has ended.
+        """
+        await self._reload(signal.SIGUSR2, "config reloaded")
+
     async def reload_schema(self) -> None:
         """Have it read the schema again, and return when it has.
 
         Raises:
             EnvironmentProblem: it did not, or has ended.
         """
+        await self._reload(signal.SIGUSR1, "schema cache loaded")
+
+    async def _reload(self, how: signal.Signals, sign: str) -> None:
         before = self.process.log.stat().st_size
         try:
-            os.kill(self.process.pid, signal.SIGUSR1)
+            os.kill(self.process.pid, how)
             async with asyncio.timeout(_RELOAD_S):
-                while not self._reloaded(before):
+                while not self._logged(sign, before):
                     await asyncio.wait([self.process.ended], timeout=_POLL_S)
         except (ProcessLookupError, TimeoutError):
-            raise EnvironmentProblem("PostgREST of the embedded stack did not reload its schema") from None
+            raise EnvironmentProblem(f"PostgREST of the embedded stack did not say: {sign}") from None
 
-    def _reloaded(self, before: int) -> bool:
+    def _logged(self, sign: str, before: int) -> bool:
         with self.process.log.open("rb") as log:
             log.seek(before)
-            return _RELOADED in log.read().lower()
+            return sign.encode() in log.read().lower()
 
     async def _start(self, ports: tuple[int, ...], token: str) -> None:
+        self._ports, self._token = ports, token
         settings = {"server-port": ports[0], "admin-server-port": ports[1], **self._settings}
         port = whole_number(settings, "server-port", ports[0], "stack.postgrest")
         admin_port = whole_number(settings, "admin-server-port", ports[1], "stack.postgrest")

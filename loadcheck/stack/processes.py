@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from loadcheck.stack import warden
 from loadcheck.stack.account import Account, base_folder
 
 _FAREWELL_S: Final = 10.0
+_KILLED_S: Final = 10.0
+_LOOK_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,37 @@ class Processes(asyncio.Protocol):
         with suppress(BrokenPipeError):  # `connection_lost` tells of it
             self._guard.stdin.write(json.dumps(order).encode() + b"\n")
             self._guard.stdin.flush()
+
+
+def children(pid: int) -> list[int]:
+    """Return the pids of a process's children; none where the system does not tell."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+async def killed(pids: Iterable[int]) -> None:
+    """Kill processes, and return when all of them are gone.
+
+    Raises:
+        EnvironmentProblem: one of them stays.
+    """
+    left = list(pids)
+    for _ in range(round(_KILLED_S / _LOOK_S)):
+        left = [pid for pid in left if _signalled(pid, signal.SIGKILL)]
+        if not left:
+            return
+        await asyncio.sleep(_LOOK_S)
+    raise EnvironmentProblem(f"processes that were killed are still there: {left}")
+
+
+def _signalled(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _lost() -> EnvironmentProblem:

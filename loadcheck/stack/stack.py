@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from loadcheck.clock import SystemClock
 from loadcheck.identity.keys import signing_key
@@ -13,7 +13,7 @@ from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.stamp import stamp_sql
 from loadcheck.scenario.fault import FaultKind
-from loadcheck.scenario.model import Jwt, PgBouncer, Scenario
+from loadcheck.scenario.model import Jwt, PgBouncer, Scenario, Stack
 from loadcheck.scenario.model import Program as Command
 from loadcheck.stack.account import unprivileged
 from loadcheck.stack.commands import run_command
@@ -22,13 +22,15 @@ from loadcheck.stack.keys import with_key
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.pgbouncer import Bouncer
 from loadcheck.stack.ports import LOOPBACK
-from loadcheck.stack.postgres import Postgres
+from loadcheck.stack.postgres import DURABLE, Postgres
 from loadcheck.stack.postgrest import Postgrest, rest_settings
 from loadcheck.stack.processes import Processes, processes
 from loadcheck.stack.programs import PGBOUNCER, POSTGRES, POSTGREST, Finder, Kind, Program
 from loadcheck.stack.sql import read_files, run_files
 from loadcheck.stack.versions import version
 from loadcheck.tasks import ungrouped
+
+_PATROL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +88,19 @@ class EmbeddedStack:
         await self._postgres.end_backends()
 
     async def broken(self) -> NoReturn:
-        """Wait until one of the programs ends.
+        """Wait until one of the programs ends that nobody has ended on purpose.
 
         Raises:
             EnvironmentProblem: always, in the end: it names the program.
         """
-        running = list(self._processes.running.values())
-        await asyncio.wait([process.ended for process in running], return_when=asyncio.FIRST_COMPLETED)
-        raise self._launcher.ended(next(process for process in running if process.ended.done()))
+        while True:
+            # Looked at again now and then: what a fault has ended may run again under another pid.
+            running = list(self._processes.running.values())
+            ended = [process.ended for process in running]
+            await asyncio.wait(ended, timeout=_PATROL_S, return_when=asyncio.FIRST_COMPLETED)
+            for process in running:
+                if process.ended.done() and process.pid not in self._launcher.dismissed:
+                    raise self._launcher.ended(process)
 
 
 @asynccontextmanager
@@ -129,15 +136,15 @@ class _Construction:
         wire: Processes,
         launcher: Launcher,
     ) -> None:
-        self._stack = scenario.stack
+        self._stack = _kept_through_crashes(scenario)
         self._folder = folder.absolute()
         self._programs = programs
         self._processes = wire
         self._launcher = launcher
         self._jwt = with_key(scenario.target.jwt, launcher.folder)
         self._key = signing_key(self._jwt, folder)
-        self._postgres = Postgres(programs[POSTGRES.name], scenario.stack, launcher)
-        self._console = ""
+        self._postgres = Postgres(programs[POSTGRES.name], self._stack, launcher)
+        self._bouncer: Bouncer | None = None
         self._versions: dict[str, str] = {}
         if self._jwt.algorithm.symmetric:
             launcher.keep_secret(str(self._key.public_jwk()["k"]), self._jwt.secret.get_secret_value())
@@ -160,10 +167,10 @@ class _Construction:
             database=self._postgres.owner.dsn(self._postgres.port),
             pooled_database=pooled,
             superuser=self._postgres.superuser.dsn(self._postgres.port),
-            console=self._console,
+            console=self._bouncer.console if self._bouncer else "",
             jwt=self._jwt,
             versions=self._versions,
-            breaks=StackFaults(self._postgres).breaks,
+            breaks=StackFaults(self._postgres, self._bouncer, postgrest).breaks,
             _postgres=self._postgres,
             _postgrest=postgrest,
             _launcher=self._launcher,
@@ -189,7 +196,7 @@ class _Construction:
                 logins = (postgres.owner, postgres.role, postgres.superuser)
                 bouncer = Bouncer(self._programs[PGBOUNCER.name], settings, logins, self._launcher)
                 await bouncer.up(postgres.port)
-                self._console = bouncer.console
+                self._bouncer = bouncer
                 return bouncer.port
             case Command() as command:
                 direct = postgres.role.dsn(postgres.port)
@@ -214,6 +221,13 @@ class _Construction:
         values = {"url": url, "database": direct, "pooled_database": pooled}
         port = await run_command("gateway", self._stack.gateway, values, self._folder, self._launcher)
         return f"http://{LOOPBACK}:{port}"
+
+
+def _kept_through_crashes(scenario: Scenario) -> Stack:
+    """Return the scenario's stack; durable where the scenario crashes it, and the scenario's own settings win."""
+    if all(fault.do is not FaultKind.POSTGRES_CRASH for fault in scenario.faults):
+        return scenario.stack
+    return scenario.stack.model_copy(update={"postgres": {**DURABLE, **scenario.stack.postgres}})
 
 
 def _needed(scenario: Scenario) -> tuple[Kind, ...]:

@@ -118,6 +118,7 @@ class _Warden:
             if (code := program.process.poll()) is not None:
                 self._programs.remove(program)
                 _report(name=program.name, exit=code)
+        _bury({program.process.pid for program in self._programs})
 
 
 def _report(**report: object) -> None:
@@ -194,6 +195,15 @@ def _end_orphans() -> None:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(-1, os.WNOHANG)
         time.sleep(_ORPHANS_POLL_S)
+
+
+def _bury(programs: set[int]) -> None:
+    """Reap what has ended and is not a program's first process: what a killed PostgreSQL leaves is the warden's."""
+    with contextlib.suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in programs:
+                return  # its own report is due first, by the signal that is on its way
+            os.waitpid(ended.si_pid, os.WNOHANG)
 
 
 def _children() -> list[int]:

@@ -1,5 +1,6 @@
 """Whole runs on a real stack while it breaks."""
 
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,33 +9,54 @@ import pytest
 from pydantic import SecretStr
 
 from loadcheck.clock import SystemClock
+from loadcheck.engine.randomness import source
 from loadcheck.errors import UsageProblem
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.powers import Powers
 from loadcheck.run.run import Ended, Run, RunOptions
+from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.load import load
 from loadcheck.scenario.model import Target
+from loadcheck.stack.processes import children
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from tests.cli.command import history
 from tests.pets import FOLDER, pets
 from tests.run.test_run import SCENARIO, Told
+from tests.stack.watching import becomes, parent
 
 
 @pytest.fixture(scope="module")
 async def stack() -> AsyncIterator[EmbeddedStack]:
-    """A stack of this module's own to break."""
-    async with embedded(pets(), FOLDER) as stack:
+    """A stack of this module's own to break; by default PgBouncer waits for 15 s after a login that failed."""
+    async with embedded(pets(pooler={"server_login_retry": 1}), FOLDER) as stack:
         yield stack
 
 
-async def run(stack: EmbeddedStack, folder: Path, faults: str, phase: str, more: str = "") -> tuple[Ended, Told]:
+class UntilRecovered(Told):
+    """Ends the run, in order, as soon as the target has recovered so often."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._times = times
+
+    def step(self, text: str) -> None:
+        super().step(text)
+        if sum("recovered from" in step for step in self.steps) == self._times and "recovered from" in text:
+            signal.raise_signal(signal.SIGINT)
+
+
+async def run(
+    stack: EmbeddedStack, folder: Path, faults: str, phase: str, more: str = "", told: Told | None = None
+) -> tuple[Ended, Told]:
     path = folder / "scenario.yaml"
     path.write_text(f"{SCENARIO}\n{more}\nfaults: [{faults}]\nload: [{{name: load, {phase}}}]")
-    told = Told()
+    told = told or Told()
     target = Target(url=stack.url, database=SecretStr(stack.database), jwt=stack.jwt)
     options = RunOptions(seed=1, out=folder / "run")
     powers = Powers(stack.freshen, stack.breaks)
-    return await Run(load(path).aimed_at(target), options, told, Interruption(), SystemClock(), powers).run(), told
+    with Interruption() as interruption:
+        work = Run(load(path).aimed_at(target), options, told, interruption, SystemClock(), powers)
+        return await work.run(), told
 
 
 def clean(ended: Ended) -> dict[str, Any]:
@@ -64,6 +86,26 @@ async def test_backends_that_end_under_load(fault: str, stack: EmbeddedStack, tm
     assert any(line.get("fault") == fault for line in history(tmp_path / "run"))
 
 
+GENTLE = ["pgbouncer-reconnect", "schema-reload", "config-reload", "pgbouncer-pause, for: 0.2s"]
+HARSH = ["pgbouncer-restart", "pgbouncer-kill, for: 0.2s", "postgrest-restart", "postgres-restart", "postgres-crash"]
+
+
+@pytest.mark.parametrize(("names", "replaced"), [(GENTLE, set()), (HARSH, {"pgbouncer", "postgrest", "postgres"})])
+async def test_the_target_recovers_from_each_fault(
+    names: list[str], replaced: set[str], stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    """Programs may be others afterwards, but at their old places: what comes after finds a whole stack."""
+    before = stack.pids
+    faults = ", ".join(f"{{do: {name}, at: {0.2 + 0.6 * at:.1f}s}}" for at, name in enumerate(names))
+    ended, _ = await run(stack, tmp_path, faults, "rate: 100/s, duration: 90s", told=UntilRecovered(len(names)))
+    assert ended.findings == []
+    tolls = ended.summary["faults"]
+    assert [(toll["do"], toll["times"], toll["recovered"], toll["failed"]) for toll in tolls] == [
+        (name.partition(",")[0], 1, 1, "") for name in names
+    ]
+    assert {name for name, pid in stack.pids.items() if pid != before[name]} == replaced
+
+
 async def test_a_fault_that_never_happened_makes_no_run_green(stack: EmbeddedStack, tmp_path: Path) -> None:
     ended, _ = await run(stack, tmp_path, "{do: cancel-queries, at: 1h}", "concurrency: 2, requests: 100")
     assert ended.summary["exit_code"] == 2
@@ -78,3 +120,12 @@ async def test_a_target_is_not_ours_to_break(stack: EmbeddedStack, tmp_path: Pat
     with pytest.raises(UsageProblem, match="the fault postgres-crash needs the embedded stack"):
         await work.run()
     assert not (tmp_path / "run").exists()
+
+
+async def test_a_crash_of_postgresql_leaves_no_process_behind(stack: EmbeddedStack) -> None:
+    warden = parent(stack.pids["postgrest"])
+    crash = Fault.model_validate({"do": "postgres-crash"})
+    async with stack.breaks[FaultKind.POSTGRES_CRASH](crash, source(1, "fault")):
+        assert "postgres" not in stack.pids
+        assert becomes(lambda: set(children(warden)) == set(stack.pids.values()), within_s=10)
+    assert "postgres" in stack.pids

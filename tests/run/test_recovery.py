@@ -70,3 +70,18 @@ def test_a_lost_answer_stays_unknown_and_names_the_fault(recovery: Recovery) -> 
     recovery.begin(0, 10.0)
     lost = Exchange(Draw(0, 0, 0), 0, 11.0, 11.0, 11.1, None, Lost.DISCONNECTED)
     assert recovery.consider(lost, unknown("lost")).fault == "cancel-queries"
+
+
+@pytest.mark.parametrize(
+    ("body", "ruling"),
+    [
+        (b'{"code":"","details":null,"hint":null,"message":""}', Ruling.UNKNOWN),
+        (b'{"code":"PGRST102","message":"Empty or invalid json"}', Ruling.VIOLATION),
+        (b"not JSON", Ruling.VIOLATION),
+    ],
+)
+def test_an_error_without_a_word_is_a_broken_connection(recovery: Recovery, body: bytes, ruling: Ruling) -> None:
+    recovery.begin(0, 10.0)
+    answered = Exchange(Draw(0, 0, 0), 0, 11.0, 11.0, 11.1, Answer(400, {}, body))
+    wrong = violation(Symptom.WRONG_STATUS, "status 400, expected 200")
+    assert recovery.consider(answered, wrong).ruling is ruling
