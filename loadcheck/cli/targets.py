@@ -1,9 +1,9 @@
 """What is tested: the target that the user names, or the embedded stack."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import SecretStr
@@ -14,7 +14,7 @@ from loadcheck.identity.keys import with_secret
 from loadcheck.run.observer import Observer
 from loadcheck.run.powers import Powers
 from loadcheck.scenario.load import LoadedScenario
-from loadcheck.scenario.model import Scenario, Target
+from loadcheck.scenario.model import Scalar, Scenario, Target
 from loadcheck.stack.stack import embedded
 from loadcheck.tasks import ungrouped
 
@@ -39,10 +39,14 @@ class Aim:
     Attributes:
         loaded: The scenario, with its target filled in.
         powers: What may be done to its servers.
+        pooled: DSN of what PostgREST logs in to, where it is known.
+        settings: What is known of PostgREST's and the pooler's settings, without secrets.
     """
 
     loaded: LoadedScenario
     powers: Powers = _NO_POWERS
+    pooled: str = field(default="", repr=False)
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -73,7 +77,8 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(stack.broken())
                 powers = Powers(stack.freshen, stack.breaks)
-                yield Aim(loaded.aimed_at(target.model_copy(update=found)), powers)
+                there = loaded.aimed_at(target.model_copy(update=found))
+                yield Aim(there, powers, stack.pooled_database, stack.settings)
                 watch.cancel()
 
 

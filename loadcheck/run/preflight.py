@@ -55,7 +55,7 @@ class Preflight:
         """
         before = self.clock.wall()
         answer = await self._ask(Message("GET", f"{self.url}/", {}))
-        theirs = _date(answer)
+        theirs = date_of(answer)
         if theirs is None:
             return 0.0
         ahead = theirs - (before + self.clock.wall()) / 2
@@ -145,7 +145,7 @@ class Preflight:
         ]
 
     def _draw(self, request: int, mix: int) -> Draw:
-        values = tuple(_any_value(variable) for variable in self.prepared.scenario.requests[request].vars.values())
+        values = tuple(any_value(variable) for variable in self.prepared.scenario.requests[request].vars.values())
         return Draw(0, request, self.prepared.population.ranges[mix][0], values)
 
     async def _ask(self, message: Message) -> Answer:
@@ -188,7 +188,8 @@ class Preflight:
         return f"  request {request.name!r}: {request.method} {path} answers 404 ({code})"
 
 
-def _any_value(variable: Variable) -> Scalar:
+def any_value(variable: Variable) -> Scalar:
+    """Return one of the values that a request's variable can take."""
     match variable:
         case IntRange(int_=(low, _)):
             return low
@@ -206,7 +207,7 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-def _date(answer: Answer) -> float | None:
+def date_of(answer: Answer) -> float | None:
     """Return the target's clock, in the middle of the whole second that its Date header names."""
     try:
         return parsedate_to_datetime(answer.headers["date"]).timestamp() + 0.5

@@ -13,7 +13,7 @@ from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.stamp import stamp_sql
 from loadcheck.scenario.fault import FaultKind
-from loadcheck.scenario.model import Jwt, PgBouncer, Scenario, Stack
+from loadcheck.scenario.model import Jwt, PgBouncer, Scalar, Scenario, Stack
 from loadcheck.scenario.model import Program as Command
 from loadcheck.stack.account import unprivileged
 from loadcheck.stack.commands import run_command
@@ -31,6 +31,7 @@ from loadcheck.stack.versions import version
 from loadcheck.tasks import ungrouped
 
 _PATROL_S: Final = 0.5
+_SECRET: Final = frozenset({"db-uri", "jwt-secret", "auth_file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class EmbeddedStack:
         jwt: How tokens for it are signed, with the key.
         versions: Of postgres, pgbouncer and postgrest.
         breaks: What makes each fault, by kind.
+        settings: PgBouncer's own and PostgREST's, those that are secret left out.
     """
 
     url: str
@@ -60,6 +62,7 @@ class EmbeddedStack:
     jwt: Jwt
     versions: Mapping[str, str]
     breaks: Mapping[FaultKind, Break] = field(repr=False)
+    settings: Mapping[str, Scalar]
     _postgres: Postgres = field(repr=False)
     _postgrest: Postgrest = field(repr=False)
     _launcher: Launcher = field(repr=False)
@@ -171,11 +174,18 @@ class _Construction:
             jwt=self._jwt,
             versions=self._versions,
             breaks=StackFaults(self._postgres, self._bouncer, postgrest).breaks,
+            settings=self._known_settings(),
             _postgres=self._postgres,
             _postgrest=postgrest,
             _launcher=self._launcher,
             _processes=self._processes,
         )
+
+    def _known_settings(self) -> dict[str, Scalar]:
+        pooler = self._stack.pooler
+        pooling = pooler.settings if isinstance(pooler, PgBouncer) else {}
+        rest = rest_settings(self._stack, "", {})
+        return {**pooling, **{name: value for name, value in rest.items() if name not in _SECRET}}
 
     async def _ask_versions(self) -> None:
         async with asyncio.TaskGroup() as group:

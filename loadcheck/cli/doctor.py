@@ -1,0 +1,64 @@
+"""`loadcheck doctor`: look at target, database and pooler before any load; install or remove the stamp."""
+
+import asyncio
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+
+from loadcheck.cli.run import overrides
+from loadcheck.cli.targets import Given, aimed
+from loadcheck.clock import SystemClock
+from loadcheck.doctor.doctor import Doctor, exit_code
+from loadcheck.doctor.line import Line
+from loadcheck.errors import ExitCode
+from loadcheck.report.doctor import as_json, print_lines
+from loadcheck.report.plain import PlainReporter
+from loadcheck.report.terminal import open_console
+from loadcheck.scenario.load import LoadedScenario, load
+
+
+@click.command("doctor", short_help="Look at target, database and pooler before any load.")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--url", help="The PostgREST, or the gateway before it, to look at.")
+@click.option("--database", help="DSN of a role that row security does not bind: the oracle's.")
+@click.option("--jwt-secret", help="PostgREST's jwt-secret.")
+@click.option("--embedded", is_flag=True, help="Look at the embedded stack, whatever target the scenario names.")
+@click.option("--pooled", help="DSN that PostgREST has (db-uri), to tell the pooler by.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
+@click.option("--json", "for_programs", is_flag=True, help="Print JSON.")
+def command(  # noqa: PLR0913 -- the options of the command line
+    scenario: Path,
+    *,
+    url: str | None,
+    database: str | None,
+    jwt_secret: str | None,
+    embedded: bool,
+    pooled: str | None,
+    settings: tuple[str, ...],
+    for_programs: bool,
+) -> ExitCode:
+    """Look at what SCENARIO names, before any load, and tell what is ok, what may be meant, and what is wrong.
+
+    Reads only. Exits with 0 when nothing is wrong, with 5 when something wrong would keep a run from beginning, with
+    3 when something else is wrong, and with 4 for a mistake in the scenario or the options.
+    """
+    loaded = load(scenario, overrides(settings))
+    given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded)
+    console = open_console()
+    lines = asyncio.run(_examine(loaded, given, pooled, console, quiet=for_programs))
+    code = exit_code(lines)
+    if for_programs:
+        click.echo(orjson.dumps(as_json(loaded.scenario.name, lines, code), option=orjson.OPT_INDENT_2))
+    else:
+        print_lines(console, lines)
+    return code
+
+
+async def _examine(
+    loaded: LoadedScenario, given: Given, pooled: str | None, console: Console, *, quiet: bool
+) -> list[Line]:
+    observer = PlainReporter(Console(quiet=True) if quiet else console)
+    async with aimed(loaded, given, observer) as aim:
+        return await Doctor(aim.loaded, pooled or aim.pooled, aim.settings, SystemClock()).examine()
