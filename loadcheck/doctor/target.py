@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from loadcheck.clock import Clock
-from loadcheck.engine.events import Answer, Draw
+from loadcheck.engine.events import Answer, Draw, Lost
 from loadcheck.engine.messages import Composer, Message
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.identity.population import Identity, Population
@@ -18,7 +18,6 @@ from loadcheck.oracle.stamp import HEADER
 from loadcheck.run.preflight import any_value, date_of
 from loadcheck.scenario.model import Scenario, TokenKind
 
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _BROKEN: Final = (TokenKind.EXPIRED, TokenKind.WRONG_KEY, TokenKind.UNSIGNED)
 _TOTAL: Final = re.compile(r"(?:(\d+)-(\d+)|\*)/(\d+)")
 _PAGES: Final = 10  # requests that are asked how many rows they have
@@ -99,7 +98,7 @@ class Asker:
         self._clock = clock
         self._stamped: bool | None = None
         url = scenario.target.url
-        self._composer = Composer(scenario, population, url, lambda _: None, lambda draw: f"doctor-{draw.seq}")
+        self._composer = Composer(scenario, population, url, lambda _: None, lambda _: "doctor", lambda _: "")
 
     async def look(self) -> Target:
         """Ask everything."""
@@ -134,7 +133,7 @@ class Asker:
     def _first_draw(self, mix: int) -> Draw | None:
         """Return the first reading that the mix's first identity sends."""
         for index, request in enumerate(self._scenario.requests):
-            if request.method in _SAFE_METHODS and self._expectations.get(index, mix) is not None:
+            if request.safe and self._expectations.get(index, mix) is not None:
                 return self._draw(index, mix)
         return None
 
@@ -180,8 +179,11 @@ class Asker:
         )
 
     async def _ask(self, message: Message) -> Answer | str:
-        """Return the answer, or why there is none."""
-        try:
-            return await self._transport.send(message)
-        except LostAnswer as loss:
-            return str(loss.lost)
+        """Return the answer, or why there is none; a kept connection may have been closed between two questions."""
+        for again in (True, False):
+            try:
+                return await self._transport.send(message)
+            except LostAnswer as loss:
+                if not again or loss.lost is not Lost.DISCONNECTED:
+                    return str(loss.lost)
+        raise AssertionError("the second try returns")
