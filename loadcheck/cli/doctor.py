@@ -45,9 +45,8 @@ def command(  # noqa: PLR0913 -- the options of the command line
     3 when something else is wrong, and with 4 for a mistake in the scenario or the options.
     """
     loaded = load(scenario, overrides(settings))
-    given = Given(
-        url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=True
-    )  # of which it makes none
+    # Nothing is written, whatever the scenario holds.
+    given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=True)
     console = open_console()
     lines = asyncio.run(_examine(loaded, given, pooled, console, quiet=for_programs))
     code = exit_code(lines)
