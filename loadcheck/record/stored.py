@@ -201,6 +201,18 @@ class StoredCanaries(TypedDict):
     requests: dict[str, StoredCanary]
 
 
+class StoredAlike(TypedDict):
+    """Identities of two claim mixes, or twice of the same, that a request cannot tell apart: they expect the same.
+
+    `share` is that of all pairs of such identities; `request` is None where no request tells any two of them apart.
+    """
+
+    request: str | None
+    claim_mixes: list[str]
+    share: float
+    why: str
+
+
 class Summary(TypedDict):
     """summary.json. Figures that this version does not measure are None."""
 
@@ -218,6 +230,7 @@ class Summary(TypedDict):
     findings: list[FindingHead]
     faults: list[StoredFault]
     blind_spots: list[str]
+    alike: list[StoredAlike]
     coverage: StoredCoverage
     canaries: StoredCanaries
     leak_rate_upper_95: float | None

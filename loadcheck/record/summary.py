@@ -13,6 +13,7 @@ from loadcheck.record.findings import finding_head
 from loadcheck.record.histogram import Histogram
 from loadcheck.record.stored import (
     Percentiles,
+    StoredAlike,
     StoredCanaries,
     StoredCounts,
     StoredCoverage,
@@ -46,6 +47,7 @@ class RunFacts:
         faults: What each fault of the scenario did.
         blind_spots: What a green run says little about, a sentence each.
         history: What was written of the exchanges.
+        alike: Which kinds of identities which requests cannot tell apart.
         generator: What loadcheck itself used and missed: `cpu_s`, `rss_max_mb`, and `missed` arrivals; by how much the
             event loop (`lag_p99_ms`) and open-loop sending (`late_p99_ms`) were late; for how long sending waited for
             expected rows (`starved_s`).
@@ -60,6 +62,7 @@ class RunFacts:
     leak_rate_upper_95: float | None = None
     faults: Sequence[StoredFault] = ()
     blind_spots: Sequence[str] = ()
+    alike: Sequence[StoredAlike] = ()
     history: StoredKept | None = None
     generator: Mapping[str, float | None] = field(default_factory=dict)
 
@@ -88,6 +91,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "findings": [finding_head(finding, scenario, tally.population) for finding in findings],
         "faults": list(facts.faults),
         "blind_spots": list(facts.blind_spots),
+        "alike": list(facts.alike),
         "coverage": _coverage(tally, facts),
         "canaries": facts.canaries or {"planted": None, "caught": None, "requests": {}},
         "leak_rate_upper_95": facts.leak_rate_upper_95,

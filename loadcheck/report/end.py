@@ -12,6 +12,7 @@ from rich.text import Text
 
 from loadcheck.record.stored import StoredCoverage, StoredFinding, Summary
 from loadcheck.report.figures import milliseconds, plural, rate, seconds, share
+from loadcheck.report.sameness import told_alike
 from loadcheck.report.stories import Stories
 from loadcheck.report.tables import (
     mixes_table,
@@ -140,6 +141,8 @@ def _sections(summary: Summary, findings: Sequence[StoredFinding]) -> Iterator[R
     yield from _section("requests", requests_table(summary["requests"]))
     yield from _section("identities", mixes_table(summary["claim_mixes"]))
     yield from _section("load", phases_table(summary["phases"]))
+    if summary["alike"]:
+        yield from _section("cannot be told apart", *told_alike(summary["alike"]))
     if summary["coverage"]["requests"]:
         yield from _section("coverage", *_covered(summary["coverage"]))
     yield from _section("answers", *_answers(summary))

@@ -19,7 +19,7 @@ _HELD: Final = {True: ("held", "green"), False: ("not held", "bold red"), None: 
 
 def requests_table(requests: Mapping[str, StoredTimed]) -> Table:
     """Return how each request went."""
-    table = _table("request", "sent", "ok", "violation", "unknown", "p50", "p99")
+    table = table_of("request", "sent", "ok", "violation", "unknown", "p50", "p99")
     for name, timed in list(requests.items())[:_ROWS]:
         latency = timed["latency_ms"]
         times = [Text(milliseconds(latency[percent])) for percent in ("p50", "p99")]
@@ -29,7 +29,7 @@ def requests_table(requests: Mapping[str, StoredTimed]) -> Table:
 
 def mixes_table(mixes: Mapping[str, StoredCounts]) -> Table:
     """Return how each claim mix fared."""
-    table = _table("claim mix", "sent", "ok", "violation", "unknown")
+    table = table_of("claim mix", "sent", "ok", "violation", "unknown")
     for name, counts in list(mixes.items())[:_ROWS]:
         table.add_row(plain(name), *_counts(counts))
     return _rest(table, len(mixes))
@@ -37,7 +37,7 @@ def mixes_table(mixes: Mapping[str, StoredCounts]) -> Table:
 
 def phases_table(phases: Sequence[StoredPhase]) -> Table:
     """Return how each phase of the load went."""
-    table = _table("phase", "sent", "violation", "rate", "missed", "p50", "p99")
+    table = table_of("phase", "sent", "violation", "rate", "missed", "p50", "p99")
     for phase in phases[:_ROWS]:
         name = phase["name"] if phase["measure"] else f"{phase['name']} (not measured)"
         table.add_row(
@@ -54,7 +54,7 @@ def phases_table(phases: Sequence[StoredPhase]) -> Table:
 
 def shapes_table(requests: Mapping[str, StoredShape]) -> Table:
     """Return how often each request ran on one backend, and how rare a leak into its answers must be."""
-    table = _table("request", "repeats", "6 or more", "exposed", "leak rate", "for 1 in 1,000")
+    table = table_of("request", "repeats", "6 or more", "exposed", "leak rate", "for 1 in 1,000")
     for name, shape in list(requests.items())[:_ROWS]:
         upper = shape["leak_rate_upper_95"]
         table.add_row(
@@ -70,7 +70,7 @@ def shapes_table(requests: Mapping[str, StoredShape]) -> Table:
 
 def spans_table(spans: Sequence[StoredSpan]) -> Table:
     """Return what each phase reached."""
-    table = _table("phase", "backends", "handoffs", "kinds", "repeats", "exposed")
+    table = table_of("phase", "backends", "handoffs", "kinds", "repeats", "exposed")
     for span in spans[:_ROWS]:
         figures = (span["backends"], span["handoffs"], span["distinct_handoffs"], span["repeats"], span["exposed"])
         table.add_row(plain(span["name"]), *map(amount, figures))
@@ -79,7 +79,7 @@ def spans_table(spans: Sequence[StoredSpan]) -> Table:
 
 def thresholds_table(thresholds: Sequence[StoredThreshold]) -> Table:
     """Return each threshold, whether it held, and what was measured."""
-    table = _table("threshold", "", "measured", "limit")
+    table = table_of("threshold", "", "measured", "limit")
     for one in thresholds:
         word, style = _HELD[one["held"]]
         bound = "at most" if is_upper_limit(one["name"]) else "at least"
@@ -97,7 +97,8 @@ def _still(exposed: int) -> str:
     return f"{more:,} more" if more > 0 else "reached"
 
 
-def _table(name: str, *columns: str) -> Table:
+def table_of(name: str, *columns: str) -> Table:
+    """Return an empty table: the first column for names, the others for figures."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(name, max_width=_NAME)
     for column in columns:

@@ -12,7 +12,7 @@ from loadcheck.record.findings import FindingWriter
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
 from loadcheck.record.series import SeriesFile
-from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.record.stored import StoredAlike, StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
@@ -30,6 +30,7 @@ from loadcheck.run.observer import Observer
 from loadcheck.run.parts import Parts, put_together
 from loadcheck.run.powers import Powers
 from loadcheck.run.preparation import Prepared
+from loadcheck.run.sameness import alike, alike_sentences, stored_alike
 from loadcheck.scenario.load import LoadedScenario
 
 _NO_POWERS: Final = Powers()
@@ -123,7 +124,15 @@ class Run:
         scenario, powers = self._scenario, self._powers
         return Faults(scenario.faults, powers.breaks, self._observer, self._clock, self._options.seed)
 
+    def _told_alike(self, prepared: Prepared) -> list[StoredAlike]:
+        """Tell, before anything is sent, whom no answer could tell apart."""
+        found = [] if self._scenario.planned else stored_alike(alike(prepared), self._scenario)
+        for sentence in alike_sentences(found):
+            self._observer.step(sentence)
+        return found
+
     async def _load(self, parts: Parts, judging: Judging, desk: Desk, faults: Faults) -> RunFacts:
+        told = self._told_alike(parts.prepared)
         load, began = Load(parts, judging, desk, faults, self._options.seed, self._clock), self._clock.now()
         await load.run(self._observer, self._interruption)
         return RunFacts(
@@ -134,6 +143,7 @@ class Run:
             canaries=told_canaries(self._scenario, judging.canaries),
             faults=tuple(told_faults(self._scenario, faults.recovery)),
             blind_spots=(*self._blind_spots(parts.prepared), *unproven(judging.canaries, desk.tally, judging.telling)),
+            alike=told,
             **load.covered(),
         )
 

@@ -36,6 +36,7 @@ CONTRACT = {
     "exchanges": dict,
     "findings": list,
     "coverage": dict,
+    "alike": list,
     "canaries": dict,
     "leak_rate_upper_95": type(None),
     "latency_ms": dict,
