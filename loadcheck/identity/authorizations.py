@@ -38,6 +38,7 @@ class Authorizations:
         self._population = population
         self._clock = clock
         self._headers: list[str | None] = [None] * len(population)
+        self._retired: list[str | None] = []
         self._due = array("d", bytes(8 * len(population)))
         self._wall_ahead = clock.wall() - clock.now()
         self._watch_at = clock.now() + _WATCH_S
@@ -80,6 +81,15 @@ class Authorizations:
     def sign_again(self) -> None:
         """Have each header signed again when it is next asked for, as after a change of the mint's offset."""
         self._due = array("d", bytes(8 * len(self._due)))
+
+    def retire(self) -> None:
+        """Keep what was sent so far apart, and sign everything again, as after a change of the mint's key."""
+        self._retired = self._headers.copy()
+        self.sign_again()
+
+    def retired(self, index: int) -> str | None:
+        """Return what the identity sent before the last change of the key; None when there was none."""
+        return self._retired[index] if self._retired else None
 
     def _sign(self, index: int, now: float) -> None:
         token = self._mint.token(self._population[index])

@@ -63,6 +63,14 @@ class Mint:
                 return f"{header}.{signature}"
         return self._signed(claims, self.key)
 
+    def rekey(self, jwt: Jwt, folder: Path) -> None:
+        """Sign with another key of the same algorithm from now on.
+
+        Raises:
+            UsageProblem: there is no usable key.
+        """
+        self.key = signing_key(jwt, folder)
+
     def _wrong_times(self, kind: TokenKind, now: float) -> dict[str, int]:
         if kind is TokenKind.EXPIRED:
             return {"iat": int(now) - 2 * FAR_S, "exp": int(now) - FAR_S}

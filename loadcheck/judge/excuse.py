@@ -6,26 +6,28 @@ from typing import Final
 from loadcheck.engine.events import Answer, Exchange
 from loadcheck.judge.errors import LOST_SETTINGS
 from loadcheck.judge.judge import unknown
-from loadcheck.judge.verdict import Ruling, Symptom, Verdict
+from loadcheck.judge.verdict import Symptom, Verdict
 from loadcheck.oracle.rows import parse
+from loadcheck.scenario.fault import Fault, FaultKind
 
 _SERVER_ERRORS: Final = range(500, 600)
 
 
-def excused(exchange: Exchange, verdict: Verdict, fault: str) -> Verdict:
+def excused(exchange: Exchange, verdict: Verdict, fault: Fault) -> Verdict:
     """Return the verdict on an exchange during which a fault was on.
 
     Args:
         exchange: What was sent and received.
         verdict: What it would be without the fault.
-        fault: What people call the fault.
+        fault: The fault.
 
     Returns:
         The same, with the fault named. Where the target only refused to answer: `unknown`.
     """
-    if verdict.ruling is Ruling.VIOLATION and _refused(exchange, verdict):
-        verdict = unknown(f"refused under the fault {fault}: {verdict.reason}", verdict.code)
-    return replace(verdict, fault=fault)
+    rotated = fault.do is FaultKind.ROTATE_JWT_SECRET and verdict.symptom is Symptom.REFUSED_TOKEN
+    if rotated or _refused(exchange, verdict):
+        verdict = unknown(f"refused under the fault {fault.label}: {verdict.reason}", verdict.code)
+    return replace(verdict, fault=verdict.fault or fault.label)
 
 
 def _refused(exchange: Exchange, verdict: Verdict) -> bool:

@@ -71,6 +71,24 @@ class Expectation:
         return self.query is not None or self.literal is not None or self.count is not None
 
 
+REFUSAL: Final = Expectation(
+    loc=("faults",),
+    statuses=frozenset({401}),
+    error=None,
+    headers=(),
+    json=(),
+    query=None,
+    literal=None,
+    count=None,
+    ordered=False,
+    whole=False,
+    counted=False,
+    drawn=frozenset(),
+    by_identity=False,
+)
+"""What a token must get that is sent on purpose in the place of an identity's own, and is no longer right."""
+
+
 class Expectations:
     """The expectation of every request and claim mix that belong together.
 

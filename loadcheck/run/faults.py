@@ -13,9 +13,12 @@ from loadcheck.run.observer import Observer
 from loadcheck.run.recovery import Recovery, Window
 from loadcheck.run.schedule import Occurrence, occurrences
 from loadcheck.scenario.fault import OURS, Fault, FaultKind
+from loadcheck.scenario.model import Jwt
 
-Break = Callable[[Fault, Random], AbstractAsyncContextManager[None]]
+Break = Callable[[Fault, Random], AbstractAsyncContextManager[Jwt | None]]
 """Makes a fault: it begins as the context is entered, and is mended as that is left. Draws from the randomness given.
+
+Yields the new key where the fault has changed it.
 
 Raises EnvironmentProblem where it cannot be made.
 """
@@ -63,8 +66,15 @@ class Faults:
         if not self._zero.done():
             self._zero.set_result(at)
 
-    async def run(self) -> None:
-        """Make every fault at its times until cancelled; what is broken then is mended first."""
+    async def run(self, ours: Mapping[FaultKind, Break], rotated: Callable[[Fault, Jwt], None]) -> None:
+        """Make every fault at its times until cancelled; what is broken then is mended first.
+
+        Args:
+            ours: What makes the faults of loadcheck's own sending and reading.
+            rotated: Told of a new key as soon as the target knows it.
+        """
+        self._breaks = {**self._breaks, **ours}
+        self._rotated = rotated
         async with asyncio.TaskGroup() as tasks:
             for index, fault in enumerate(self._faults):
                 tasks.create_task(self._keep(index, fault))
@@ -87,7 +97,9 @@ class Faults:
             return
         window = self.recovery.begin(index, self._clock.now() - zero) if fault.do in _OF_THE_TARGET else None
         try:
-            async with breaks(fault, chance):
+            async with breaks(fault, chance) as jwt:
+                if jwt is not None:
+                    self._rotated(fault, jwt)
                 await self._clock.sleep(occurrence.ends - occurrence.begins)
         except EnvironmentProblem as problem:
             toll.failures += 1

@@ -4,13 +4,13 @@ import asyncio
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError
-from loadcheck.judge.grounds import Grounds
+from loadcheck.judge.grounds import NO_GROUNDS, Grounds
 from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
@@ -18,12 +18,14 @@ from loadcheck.judge.stamp import in_context, stamp_of
 from loadcheck.judge.transactions import Transactions
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.oracle.database import GONE
+from loadcheck.oracle.expectation import REFUSAL
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.coverage import Coverage, Use
 from loadcheck.run.canaries import Canaries
 from loadcheck.run.context import Context
 from loadcheck.run.exposure import Exposure
 from loadcheck.run.preparation import Prepared
+from loadcheck.scenario.model import TokenKind
 
 _SETTLED_AT_ONCE: Final = 256
 _DISPUTES_WAITING: Final = 5_000
@@ -74,17 +76,29 @@ class Judging:
         self._transactions = Transactions()
         self._deliver = deliver
         self._before: dict[int, Truth | None] = {}
+        self._refused: dict[int, str] = {}
         self._disputes: asyncio.Queue[Dispute] = asyncio.Queue()
         self._owners: OrderedDict[tuple[object, ...], _Known] = OrderedDict()
         self._neighbourhoods: Counter[int] = Counter()
 
-    def sending(self, draw: Draw) -> None:
-        """Keep the truth as it is before a draw is sent: while it is under way, it may be read anew for another."""
-        self._before[draw.seq] = self._oracle.truth(draw)
+    def sending(self, draw: Draw, refused: str = "") -> None:
+        """Keep the truth as it is before a draw is sent: while it is under way, it may be read anew for another.
+
+        Args:
+            draw: What is sent.
+            refused: The fault that has it sent with a token that must be refused; empty: the token is its own.
+        """
+        if refused:
+            self._refused[draw.seq] = refused
+        else:
+            self._before[draw.seq] = self._oracle.truth(draw)
 
     def take(self, exchange: Exchange) -> None:
         """Judge an exchange: deliver it now, or put it aside until its truth has been read again."""
         draw = exchange.draw
+        if fault := self._refused.pop(draw.seq, ""):
+            self._take_refused(exchange, fault)
+            return
         before = self._before.pop(draw.seq)
         identity = self._population[draw.identity]
         expectation = self._expectations.of(draw.request, identity.mix)
@@ -96,6 +110,11 @@ class Judging:
         if verdict.ruling is Ruling.OK:
             self.canaries.offer(exchange, identity.mix, expectation, before, variables)
         self._give(exchange, verdict, Grounds(before))
+
+    def _take_refused(self, exchange: Exchange, fault: str) -> None:
+        verdict = judge(exchange, REFUSAL, TokenKind.EXPIRED, None, _NOTHING)
+        if not isinstance(verdict, Dispute):  # a refusal has no rows to dispute
+            self._give(exchange, replace(verdict, fault=fault), NO_GROUNDS)
 
     def _dispute(self, dispute: Dispute) -> None:
         if self._disputes.qsize() < _DISPUTES_WAITING:

@@ -1,7 +1,7 @@
 """The load of a run: the engine at work, with everything that judges beside it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -19,13 +19,15 @@ from loadcheck.record.generator import Generator
 from loadcheck.record.reach import stored_reach
 from loadcheck.record.sampler import Sampler
 from loadcheck.run.desk import Desk
-from loadcheck.run.faults import Faults
+from loadcheck.run.faults import Break, Faults
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
 from loadcheck.run.preparation import Prepared
+from loadcheck.run.refused_tokens import RefusedTokens
 from loadcheck.run.sampling import Sampling
+from loadcheck.scenario.fault import FaultKind
 from loadcheck.tasks import ungrouped
 
 # How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
@@ -50,6 +52,7 @@ class Load:
         self._judging = judging
         self._desk = desk
         self._faults = faults
+        self._refused = RefusedTokens(prepared, parts.folder, clock, seed)
         self._clock = clock
         self._generator = Generator()
         self._feed = Feed(_inputs(prepared, seed), prepared.oracle.prepare, clock)
@@ -108,7 +111,7 @@ class Load:
                 settling = tasks.create_task(self._judging.settle())
                 watching = tasks.create_task(self._parts.clockwatch.watch())
                 sampling = tasks.create_task(self._sampling().run())
-                breaking = tasks.create_task(self._faults.run())
+                breaking = tasks.create_task(self._faults.run(self._ours(), self._refused.rotated))
                 await self._engine.run()
                 # What is broken is mended before anybody is asked again.
                 breaking.cancel()
@@ -127,9 +130,15 @@ class Load:
         observer.step("stopping: what is under way is still judged; once more leaves at once")
         self._engine.stop()
 
+    def _ours(self) -> Mapping[FaultKind, Break]:
+        """Return what makes the faults that strike loadcheck's own side."""
+        return {FaultKind.EXPIRE_TOKENS: self._refused.expiring}
+
     def _compose(self, draw: Draw) -> Message:
-        self._judging.sending(draw)
-        return self._parts.composer.compose(draw)
+        refused = self._refused.choose(draw)
+        self._judging.sending(draw, refused.fault if refused else "")
+        message = self._parts.composer.compose(draw)
+        return refused.instead(message) if refused else message
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Exchange):

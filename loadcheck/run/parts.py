@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from loadcheck.clock import Clock
 from loadcheck.engine.aiohttp_transport import AiohttpTransport
@@ -29,6 +30,7 @@ class Parts:
     composer: Composer
     context: Context
     clockwatch: Clockwatch
+    folder: Path
 
 
 @asynccontextmanager
@@ -54,7 +56,7 @@ async def put_together(loaded: LoadedScenario, clock: Clock, observer: Observer)
         await clockwatch.align()
         await preflight.check()
         observer.step(f"{target.url} answers and takes the tokens")
-        yield Parts(prepared, database, transport, composer, context, clockwatch)
+        yield Parts(prepared, database, transport, composer, context, clockwatch, loaded.folder)
 
 
 def _composer(prepared: Prepared, url: str, context: Context) -> Composer:

@@ -109,7 +109,7 @@ class Recovery:
         if exchange.sent > self._excusing_until:
             return verdict
         window = next((one for one in reversed(self._windows) if one.covers(exchange)), None)
-        return verdict if window is None else excused(exchange, verdict, self._faults[window.fault].label)
+        return verdict if window is None else excused(exchange, verdict, self._faults[window.fault])
 
     def _recover(self, exchange: Exchange) -> None:
         for window in [one for one in self._awaiting if one.ended is not None and exchange.sent >= one.ended]:

@@ -10,13 +10,17 @@ from typing import Final
 import asyncpg
 
 from loadcheck.errors import EnvironmentProblem
+from loadcheck.identity.keys import signing_key
 from loadcheck.scenario.fault import Fault, FaultKind
+from loadcheck.scenario.model import Jwt
+from loadcheck.stack.keys import renewed
+from loadcheck.stack.launch import Launcher
 from loadcheck.stack.pgbouncer import Bouncer
 from loadcheck.stack.postgres import Postgres
 from loadcheck.stack.postgrest import Postgrest
 
 Act = Callable[[], Awaitable[None]]
-Break = Callable[[Fault, Random], AbstractAsyncContextManager[None]]
+Break = Callable[[Fault, Random], AbstractAsyncContextManager[Jwt | None]]
 
 _DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
@@ -28,9 +32,18 @@ class StackFaults:
         postgres: The stack's.
         bouncer: The stack's, if it has one.
         postgrest: The stack's.
+        jwt: How its tokens are signed.
+        launcher: Keeps secrets, and the folder.
+
+    Attributes:
+        jwt: How its tokens are signed just now.
     """
 
-    def __init__(self, postgres: Postgres, bouncer: Bouncer | None, postgrest: Postgrest) -> None:
+    def __init__(
+        self, postgres: Postgres, bouncer: Bouncer | None, postgrest: Postgrest, jwt: Jwt, launcher: Launcher
+    ) -> None:
+        self.jwt = jwt
+        self._launcher = launcher
         self._postgres = postgres
         self._bouncer = bouncer
         self._postgrest = postgrest
@@ -40,7 +53,7 @@ class StackFaults:
     def breaks(self) -> dict[FaultKind, Break]:
         """What makes each fault: it begins as the context is entered, and is mended as that is left.
 
-        A context raises EnvironmentProblem where its fault cannot be made.
+        A context raises EnvironmentProblem where its fault cannot be made, and yields the new key if it changed that.
         """
         postgres, postgrest = self._postgres, self._postgrest
         return {
@@ -50,6 +63,7 @@ class StackFaults:
             FaultKind.POSTGRES_CRASH: self._between("postgres", postgres.crash, postgres.up_again),
             FaultKind.SCHEMA_RELOAD: self._between("postgrest", postgrest.reload_schema, _nothing),
             FaultKind.CONFIG_RELOAD: self._between("postgrest", postgrest.reload_config, _nothing),
+            FaultKind.ROTATE_JWT_SECRET: self._rotating,
             FaultKind.POSTGREST_RESTART: self._between("postgrest", postgrest.down, postgrest.up_again),
             **(self._pooled(self._bouncer) if self._bouncer else {}),
         }
@@ -82,6 +96,17 @@ class StackFaults:
                         await then()
 
         return breaking
+
+    @asynccontextmanager
+    async def _rotating(self, _fault: Fault, _chance: Random) -> AsyncIterator[Jwt]:
+        async with self._turns["postgrest"]:
+            jwt = renewed(self.jwt, self._launcher.folder)
+            key = signing_key(jwt, self._launcher.folder)
+            if jwt.algorithm.symmetric:
+                self._launcher.keep_secret(str(key.public_jwk()["k"]), jwt.secret.get_secret_value())
+            await self._postgrest.rekey(key.public_jwk())
+            self.jwt = jwt
+        yield jwt
 
     def _struck(self, function: str, *, active: bool) -> Break:
         """Make a fault of what is done to a share of the backends."""

@@ -21,3 +21,9 @@ def with_key(jwt: Jwt, folder: Path) -> Jwt:
         return jwt.model_copy(update={"secret": SecretStr(secrets.token_urlsafe(_SECRET_BYTES))})
     pem = fresh_key(jwt.algorithm).pem().decode()
     return jwt.model_copy(update={"private_key": str(private_file(folder / "jwt.pem", pem, None))})
+
+
+def renewed(jwt: Jwt, folder: Path) -> Jwt:
+    """Return `jwt` with a new key of the same kind; a private key replaces the one that was made in `folder`."""
+    empty = {"secret": SecretStr(""), "secret_base64": SecretStr(""), "private_key": ""}
+    return with_key(jwt.model_copy(update=empty), folder)

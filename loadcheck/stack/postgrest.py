@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -47,7 +48,7 @@ class Postgrest:
 
     def __init__(self, program: Program, settings: Mapping[str, Scalar], launcher: Launcher) -> None:
         self._program = launcher.reachable(program)
-        self._settings = settings
+        self._settings = dict(settings)
         self._launcher = launcher
 
     async def up(self, token: str) -> None:
@@ -71,7 +72,7 @@ class Postgrest:
         await self._launcher.end(self.process, signal.SIGTERM)
 
     async def up_again(self) -> None:
-        """Start it where it was.
+        """Start it where it was, with the key that it has by now.
 
         Raises:
             EnvironmentProblem: it does not come up.
@@ -85,6 +86,16 @@ class Postgrest:
             EnvironmentProblem: it did not, or has ended.
         """
         await self._reload(signal.SIGUSR2, "config reloaded")
+
+    async def rekey(self, jwk: Mapping[str, Scalar]) -> None:
+        """Have it take tokens of another key only, and return when it does.
+
+        Raises:
+            EnvironmentProblem: it did not read its settings, or has ended.
+        """
+        self._settings["jwt-secret"] = json.dumps(jwk)
+        self._write_conf()
+        await self.reload_config()
 
     async def reload_schema(self) -> None:
         """Have it read the schema again, and return when it has.
@@ -111,12 +122,11 @@ class Postgrest:
 
     async def _start(self, ports: tuple[int, ...], token: str) -> None:
         self._ports, self._token = ports, token
-        settings = {"server-port": ports[0], "admin-server-port": ports[1], **self._settings}
+        settings = self._placed()
         port = whole_number(settings, "server-port", ports[0], "stack.postgrest")
         admin_port = whole_number(settings, "admin-server-port", ports[1], "stack.postgrest")
         self.url, self.admin_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{admin_port}"
-        lines = [f"{name} = {_written(value)}" for name, value in settings.items()]
-        conf = self._launcher.private("postgrest.conf", "\n".join([*lines, ""]))
+        conf = self._write_conf()
         order = Order(
             "postgrest",
             (str(self._program.path), str(conf)),
@@ -127,6 +137,13 @@ class Postgrest:
         )
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PROBE_S)) as session:
             self.process = await self._launcher.launch(order, lambda: self._answers(session, token))
+
+    def _placed(self) -> dict[str, Scalar]:
+        return {"server-port": self._ports[0], "admin-server-port": self._ports[1], **self._settings}
+
+    def _write_conf(self) -> Path:
+        lines = [f"{name} = {_written(value)}" for name, value in self._placed().items()]
+        return self._launcher.private("postgrest.conf", "\n".join([*lines, ""]))
 
     async def _answers(self, session: aiohttp.ClientSession, token: str) -> bool:
         """Whether it is ready by its own word, and a request gets an answer that is not "no database"."""

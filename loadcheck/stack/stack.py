@@ -46,9 +46,7 @@ class EmbeddedStack:
         pooled_database: DSN of the single role through the pooler, as PostgREST has it.
         superuser: DSN of a superuser, straight to PostgreSQL.
         console: DSN of PgBouncer's console; empty where another pooler, or none, is used.
-        jwt: How tokens for it are signed, with the key.
         versions: Of postgres, pgbouncer and postgrest.
-        breaks: What makes each fault, by kind.
         settings: PgBouncer's own and PostgREST's, those that are secret left out.
     """
 
@@ -59,14 +57,23 @@ class EmbeddedStack:
     pooled_database: str = field(repr=False)
     superuser: str = field(repr=False)
     console: str = field(repr=False)
-    jwt: Jwt
     versions: Mapping[str, str]
-    breaks: Mapping[FaultKind, Break] = field(repr=False)
     settings: Mapping[str, Scalar]
+    _faults: StackFaults = field(repr=False)
     _postgres: Postgres = field(repr=False)
     _postgrest: Postgrest = field(repr=False)
     _launcher: Launcher = field(repr=False)
     _processes: Processes = field(repr=False)
+
+    @property
+    def jwt(self) -> Jwt:
+        """How tokens for it are signed, with the key of just now."""
+        return self._faults.jwt
+
+    @property
+    def breaks(self) -> Mapping[FaultKind, Break]:
+        """What makes each fault: it begins as the context is entered, and is mended as that is left."""
+        return self._faults.breaks
 
     @property
     def folder(self) -> Path:
@@ -171,10 +178,9 @@ class _Construction:
             pooled_database=pooled,
             superuser=self._postgres.superuser.dsn(self._postgres.port),
             console=self._bouncer.console if self._bouncer else "",
-            jwt=self._jwt,
             versions=self._versions,
-            breaks=StackFaults(self._postgres, self._bouncer, postgrest).breaks,
             settings=self._known_settings(),
+            _faults=StackFaults(self._postgres, self._bouncer, postgrest, self._jwt, self._launcher),
             _postgres=self._postgres,
             _postgrest=postgrest,
             _launcher=self._launcher,

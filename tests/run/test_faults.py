@@ -129,3 +129,19 @@ async def test_a_crash_of_postgresql_leaves_no_process_behind(stack: EmbeddedSta
         assert "postgres" not in stack.pids
         assert becomes(lambda: set(children(warden)) == set(stack.pids.values()), within_s=10)
     assert "postgres" in stack.pids
+
+
+async def test_a_secret_that_is_rotated_refuses_the_tokens_from_before(stack: EmbeddedStack, tmp_path: Path) -> None:
+    fault = "{do: rotate-jwt-secret, at: 0.2s, share: 50%}"
+    ended, _ = await run(stack, tmp_path, fault, "rate: 100/s, duration: 3s")
+    clean(ended)
+    old = [line for line in history(tmp_path / "run") if line.get("fault") == "rotate-jwt-secret" and line["t"] > 2]
+    assert {(line["status"], line["verdict"]) for line in old} == {(401, "ok")}
+    assert history(tmp_path / "run")[-1]["verdict"] == "ok"
+
+
+async def test_expired_tokens_are_refused_while_the_others_are_served(stack: EmbeddedStack, tmp_path: Path) -> None:
+    ended, _ = await run(stack, tmp_path, "{do: expire-tokens, share: 50%}", "concurrency: 4, requests: 200")
+    clean(ended)
+    lines = [(line.get("fault"), line["status"], line["verdict"]) for line in history(tmp_path / "run")]
+    assert set(lines) == {(None, 200, "ok"), ("expire-tokens", 401, "ok")}
