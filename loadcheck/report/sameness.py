@@ -16,8 +16,8 @@ _ROWS: Final = 8
 _NAME: Final = 14  # cells for a claim mix
 _REQUESTS: Final = 38  # cells for the requests
 _ADVICE: Final = (
-    "Give each of these identities a row of its own, or add a request whose rows differ",
-    "between them: where two expect the same, a leak from one to the other cannot show.",
+    "Give each of these identities a row of its own, or add a request whose rows",
+    "differ between them: where two expect the same, no leak between them can show.",
 )
 
 Row = tuple[str, float]

@@ -72,5 +72,5 @@ async def test_who_expects_the_same_is_told_before_and_after(pets_stack: Embedde
     report = printed(ended)
     squeezed = [" ".join(line.split()) for line in report.splitlines()]
     assert {"keeper 100 % none", "twin 100 % any request", "keeper + twin 25 % list"} <= {*squeezed}
-    assert "Give each of these identities a row of its own" in report
+    assert "a row of its own, or add a request whose rows\ndiffer between them: where" in report
     assert max(map(len, report.splitlines()[:-1])) <= 80
