@@ -13,7 +13,7 @@ from loadcheck.doctor.checks import target as targets
 from loadcheck.doctor.line import About, Level, Line, unusable, warning
 from loadcheck.doctor.pooler import find_pooler
 from loadcheck.doctor.reading import read_catalogue
-from loadcheck.doctor.target import Asker
+from loadcheck.doctor.target import Asker, Target
 from loadcheck.engine.aiohttp_transport import AiohttpTransport
 from loadcheck.errors import ExitCode, LoadcheckError
 from loadcheck.identity.population import Population, populate
@@ -74,8 +74,22 @@ class Doctor:
                 population, lines = self._population({}), [_NO_DATABASE]
         finally:
             await source.close()
-        lines += await self._of_target(population)
+        seen = await self._look_at_target(population)
+        lines += [line for check in _OF_TARGET for line in check(seen)]
         return sorted(lines, key=lambda line: _ORDER.index(line.about))
+
+    async def stamped(self) -> bool | None:
+        """Return whether a right answer carries the stamp; None where there is no right answer.
+
+        Raises:
+            EnvironmentProblem: the database cannot be read.
+        """
+        source = Database(self.loaded.scenario.target.database.get_secret_value())
+        try:
+            population = self._population(await read_identities(source, self.loaded.scenario))
+        finally:
+            await source.close()
+        return (await self._look_at_target(population)).stamped
 
     async def _of_database(self, source: Database) -> tuple[Population, list[Line]]:
         scenario = self.loaded.scenario
@@ -114,15 +128,13 @@ class Doctor:
         where = [] if self.pooled else [_NOT_POSTGRESTS]
         return [*pooling.mode(pooler), *pooling.prepared_statements(pooler, settings), *where]
 
-    async def _of_target(self, population: Population) -> list[Line]:
+    async def _look_at_target(self, population: Population) -> Target:
         target = self.loaded.scenario.target
         transport = AiohttpTransport(target.timeout, target.max_answer)
         try:
-            asker = Asker(self.loaded.scenario, self.loaded.folder, population, transport, self.clock)
-            seen = await asker.look()
+            return await Asker(self.loaded.scenario, self.loaded.folder, population, transport, self.clock).look()
         finally:
             await transport.close()
-        return [line for check in _OF_TARGET for line in check(seen)]
 
     def _population(self, rows: Mapping[int, Sequence[Mapping[str, Any]]]) -> Population:
         """Make identities; none where `from` could not be read."""

@@ -23,9 +23,9 @@ _NOT_DIGESTED: Final = "'{exp,iat,nbf,role}'::text[]"
 _BATCH: Final = 5_000
 
 _SQL: Final = """
-CREATE SCHEMA loadcheck;
+CREATE SCHEMA IF NOT EXISTS loadcheck;
 GRANT USAGE ON SCHEMA loadcheck TO PUBLIC;
-CREATE FUNCTION {function}() RETURNS void LANGUAGE plpgsql AS $stamp$
+CREATE OR REPLACE FUNCTION {function}() RETURNS void LANGUAGE plpgsql AS $stamp$
 DECLARE
     claims text;
     headers jsonb;
@@ -40,6 +40,7 @@ BEGIN
         coalesce(nullif(current_setting('request.headers', true), '')::json ->> lower('{nonce}'), '-'),
         coalesce(nullif(current_setting('role', true), ''), '-'))))::text, true);
 END $stamp$;
+GRANT EXECUTE ON FUNCTION {function}() TO PUBLIC;
 """
 
 _DIGESTS: Final = f"SELECT md5((claims::jsonb - {_NOT_DIGESTED})::text) FROM unnest($1::text[]) WITH ORDINALITY AS _(claims, n) ORDER BY n"  # noqa: E501, S608 -- a constant
