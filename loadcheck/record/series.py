@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import Self
 
 import orjson
+from typing_extensions import TypedDict
 
 from loadcheck.errors import EnvironmentProblem
 

@@ -1,6 +1,8 @@
 """The shapes of summary.json and findings.json, by which others read a stored run."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 Percentiles = dict[str, float | None]
 """Milliseconds by `p50`, `p90`, `p95`, `p99`, `p999` and `max`; None without a sample."""
@@ -21,6 +23,13 @@ class StoredCounts(TypedDict):
     ok: int
     violation: int
     unknown: int
+
+
+class StoredPair(StoredCounts):
+    """The exchanges of one request by the identities of one claim mix."""
+
+    request: str
+    identity: str
 
 
 class StoredTimed(StoredCounts):
@@ -114,12 +123,20 @@ class StoredMessage(TypedDict):
     token: list[str] | None
 
 
+class StoredPlace(TypedDict):
+    """Where something stands in a scenario: the file as the user named it, and the line from 1."""
+
+    file: str
+    line: int
+
+
 class StoredFinding(FindingHead):
     """A finding with its evidence, as findings.json holds it."""
 
     victims: int
     reason: str
     reasoning: list[str]
+    place: StoredPlace
     seq: int
     phase: str
     status: int | None
@@ -239,6 +256,7 @@ class Summary(TypedDict):
     throughput_rps: float | None
     requests: dict[str, StoredTimed]
     claim_mixes: dict[str, StoredCounts]
+    pairs: list[StoredPair]
     statuses: dict[str, int]
     unknowns: dict[str, int]
     phases: list[StoredPhase]

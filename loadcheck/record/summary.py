@@ -1,6 +1,6 @@
 """From what a run counted and found to summary.json."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -19,6 +19,7 @@ from loadcheck.record.stored import (
     StoredCoverage,
     StoredFault,
     StoredKept,
+    StoredPair,
     StoredPhase,
     StoredReach,
     StoredThreshold,
@@ -104,6 +105,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "claim_mixes": {
             mix.name: _counts(counts) for mix, counts in zip(scenario.identities, tally.mixes, strict=True)
         },
+        "pairs": list(_pairs(tally)),
         "statuses": dict(tally.statuses.most_common()),
         "unknowns": dict(tally.unknowns.most_common()),
         "phases": [_phase(phase) for phase in tally.phases],
@@ -140,6 +142,14 @@ def _counts(counts: Counts) -> StoredCounts:
         "violation": counts.violation,
         "unknown": counts.unknown,
     }
+
+
+def _pairs(tally: Tally) -> Iterator[StoredPair]:
+    scenario = tally.scenario
+    for request, row in zip(scenario.requests, tally.pairs, strict=True):
+        for mix, counts in zip(scenario.identities, row, strict=True):
+            if scenario.applies(request, mix):
+                yield {"request": request.name, "identity": mix.name, **_counts(counts)}
 
 
 def _timed(timed: Timed) -> StoredTimed:

@@ -58,7 +58,7 @@ class Tally:
         unexcused: Those of the measured exchanges during which no fault was on.
         phases: One for each phase, in order.
         requests: One for each request of the scenario, in order.
-        mixes: One for each claim mix of the scenario, in order.
+        pairs: By request, then by claim mix, both in the scenario's order.
         statuses: By status (`200`), or by why there was no answer (`time-out`).
         unknowns: Reasons of the verdict `unknown`.
         identities: The identities with at least one exchange judged ok or violation.
@@ -74,7 +74,7 @@ class Tally:
         self.unexcused = Counts()
         self.phases = [PhaseTally(phase) for phase in scenario.load]
         self.requests = [Timed() for _ in scenario.requests]
-        self.mixes = [Counts() for _ in scenario.identities]
+        self.pairs = [[Counts() for _ in scenario.identities] for _ in scenario.requests]
         self.statuses = Texts()
         self.unknowns = Texts()
         self.identities = Members(len(population))
@@ -114,7 +114,7 @@ class Tally:
         draw, ruling = exchange.draw, verdict.ruling
         self.measured.add(exchange, ruling)
         self.requests[draw.request].add(exchange, ruling)
-        self.mixes[self.population[draw.identity].mix].add(ruling)
+        self.pairs[draw.request][self.population[draw.identity].mix].add(ruling)
         self.statuses.add(_status(exchange))
         if not verdict.fault:
             self.unexcused.add(ruling)
@@ -146,6 +146,11 @@ class Tally:
     def sent(self) -> int:
         """Exchanges of the whole run, the warm-up included."""
         return self.measured.counts.sent + self.warm_up.sent
+
+    @property
+    def mixes(self) -> list[Counts]:
+        """One for each claim mix of the scenario, in order."""
+        return [Counts.sum(counts) for counts in zip(*self.pairs, strict=True)]
 
     @property
     def violations(self) -> int:

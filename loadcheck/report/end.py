@@ -11,6 +11,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from loadcheck.record.stored import StoredCoverage, StoredFinding, Summary
+from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.figures import milliseconds, plural, rate, seconds, share
 from loadcheck.report.sameness import told_alike
 from loadcheck.report.stories import Stories
@@ -51,14 +52,14 @@ def print_report(console: Console, summary: Summary, findings: Sequence[StoredFi
     console.print(end_report(summary, findings, folder), width=width, highlight=False)
 
 
-def report_svg(summary: Summary, findings: Sequence[StoredFinding], folder: Path, title: str) -> str:
-    """Return the end report as an SVG picture of a terminal, the title (such as the command) in its bar.
+def svg(run: StoredRun) -> str:
+    """Return the end report as an SVG picture of a terminal, the command that prints it in its bar.
 
     The picture loads nothing from elsewhere.
     """
     console = Console(file=io.StringIO(), record=True, width=_WIDTH, force_terminal=True, color_system="truecolor")
-    print_report(console, summary, findings, folder)
-    return _FONT_FACES.sub("", console.export_svg(title=cut(title, _WIDTH)))
+    print_report(console, run.summary, run.findings, run.folder)
+    return _FONT_FACES.sub("", console.export_svg(title=cut(f"loadcheck report {run.folder}", _WIDTH)))
 
 
 def end_report(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> RenderableType:

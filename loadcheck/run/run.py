@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -113,7 +114,8 @@ class Run:
             facts = replace(facts, history=history.kept)
             await self._explain(parts, findings)
             outcome = self._outcome(parts.prepared, judging, desk, facts)
-            writer = FindingWriter(self._scenario, population, str(self._loaded.path), parts.composer.compose)
+            place = partial(self._loaded.place, "requests")
+            writer = FindingWriter(self._scenario, population, place, parts.composer.compose)
             return _write_down(folder, writer, outcome, desk, facts)
 
     def _begun(self, parts: Parts) -> Begun:

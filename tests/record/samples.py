@@ -14,6 +14,7 @@ from loadcheck.record.summary import RunFacts
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
 from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.problems import Place
 
 SECRET = "hunter2-secret-of-the-gateway"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoicm9sZSJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
@@ -158,8 +159,13 @@ def compose(draw: Draw) -> Message:
     return Message(request.method, f"http://127.0.0.1:3000{path}", headers, body)
 
 
+def place(request: int) -> Place:
+    """Where the made-up requests stand."""
+    return Place("scenarios/pets.yaml", 10 + request, 5)
+
+
 def writer(scenario: Scenario = SCENARIO) -> FindingWriter:
-    return FindingWriter(scenario, population(scenario), "scenarios/pets.yaml", compose)
+    return FindingWriter(scenario, population(scenario), place, compose)
 
 
 FAILED = Outcome(

@@ -13,9 +13,10 @@ from loadcheck.judge.findings import Finding
 from loadcheck.judge.outcome import Measured, Outcome, RunVerdict
 from loadcheck.judge.verdict import Cause, Evidence, Ruling, Symptom, Verdict
 from loadcheck.record.stored import Summary
+from loadcheck.record.stored_run import StoredRun
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
-from loadcheck.report.end import print_report, report_svg
+from loadcheck.report.end import print_report, svg
 from loadcheck.report.headlines import headline
 from loadcheck.scenario.model import Scenario
 from tests.record.samples import (
@@ -261,13 +262,13 @@ def test_rows_are_shown_whole_lists_where_no_row_is_wrong_or_missing() -> None:
 def test_the_picture_is_a_whole_svg_that_loads_nothing_and_shows_the_verdict() -> None:
     stored = [writer().stored(one) for one in two_findings()]
     summary = build_summary(tally(), two_findings(), FAILED, FACTS)
-    svg = report_svg(summary, stored, FOLDER, "loadcheck run scenarios/pets.yaml")
-    root = ET.fromstring(svg)  # noqa: S314 -- our own
+    picture = svg(StoredRun(FOLDER, summary, stored, []))
+    root = ET.fromstring(picture)  # noqa: S314 -- our own
     text = "".join(root.itertext())
     assert root.tag.endswith("svg")
     assert "verdict:" in text
-    assert "@font-face" not in svg
-    assert "url(http" not in svg.replace('"', "")
+    assert "@font-face" not in picture
+    assert "url(http" not in picture.replace('"', "")
 
 
 def test_the_evidence_is_cut_to_a_few_rows() -> None:

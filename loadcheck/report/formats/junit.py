@@ -1,0 +1,96 @@
+"""JUnit XML: a test case for each request and kind of identity, as CI servers show them."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from loadcheck.record.stored import StoredFinding, StoredPair, StoredThreshold
+from loadcheck.record.stored_run import StoredRun
+from loadcheck.report.figures import plural, threshold
+from loadcheck.report.formats.xml_text import xml_text
+from loadcheck.report.headlines import headline
+
+_THRESHOLDS: Final = "thresholds"
+
+
+def junit(run: StoredRun) -> str:
+    """Return the run as JUnit XML: a suite for each request, and one for the thresholds.
+
+    A case fails by a finding of its request with a victim of its kind, is skipped where nothing was checked, and is
+    an error where something was, but less than the verdict needs. It is written for the schema that Jenkins and
+    GitLab read (`testsuites` over `testsuite` over `testcase`).
+    """
+    root = ET.Element("testsuites", name=xml_text(run.summary["scenario"]))
+    for request, pairs in groupby(run.summary["pairs"], key=lambda pair: pair["request"]):
+        _suite(root, run, request, [_case(run, pair) for pair in pairs])
+    if run.summary["thresholds"]:
+        _suite(root, run, _THRESHOLDS, [_limit(run, each) for each in run.summary["thresholds"]])
+    if run.summary["verdict"] == "inconclusive":
+        _suite(root, run, "verdict", [_verdict(run)])
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(root: ET.Element, run: StoredRun, name: str, cases: list[ET.Element]) -> None:
+    counted = {kind: sum(case.find(kind) is not None for case in cases) for kind in ("failure", "error", "skipped")}
+    suite = ET.SubElement(
+        root,
+        "testsuite",
+        name=xml_text(name),
+        tests=str(len(cases)),
+        failures=str(counted["failure"]),
+        errors=str(counted["error"]),
+        skipped=str(counted["skipped"]),
+        time=f"{run.summary['duration_s']:.3f}",
+        timestamp=run.summary["started"].partition(".")[0],
+        hostname="localhost",
+    )
+    suite.extend(cases)
+
+
+def _case(run: StoredRun, pair: StoredPair) -> ET.Element:
+    case = _named(run, pair["request"], pair["identity"])
+    found = list(_findings(run, pair))
+    if found:
+        heads = "; ".join(f"{each['id']} {headline(each)}" for each in found)
+        failure = ET.SubElement(case, "failure", message=xml_text(heads), type=xml_text(found[0]["symptom"]))
+        failure.text = xml_text("\n".join(map(_told, found)))
+    elif not pair["ok"] + pair["violation"]:
+        why = f"{plural(pair['unknown'], 'answer')} lost or unclear" if pair["sent"] else "never sent"
+        ET.SubElement(case, "skipped").text = f"nothing was checked: {why}"
+    return case
+
+
+def _findings(run: StoredRun, pair: StoredPair) -> Iterator[StoredFinding]:
+    for each in run.findings:
+        if each["request"] == pair["request"] and each["victim"]["identity"] == pair["identity"]:
+            yield each
+
+
+def _told(finding: StoredFinding) -> str:
+    place = finding["place"]
+    lines = [f"{finding['id']} {finding['symptom']}, cause {finding['cause']}: {headline(finding)}", finding["reason"]]
+    return "\n".join([*lines, *finding["reasoning"], f"{place['file']}:{place['line']}"])
+
+
+def _limit(run: StoredRun, each: StoredThreshold) -> ET.Element:
+    case = _named(run, _THRESHOLDS, each["name"])
+    if each["held"] is None:
+        ET.SubElement(case, "skipped").text = "there was nothing to measure"
+    elif not each["held"]:
+        limit, value = (threshold(each["name"], number) for number in (each["limit"], each["value"]))
+        ET.SubElement(case, "failure", message=f"{value}, where the limit is {limit}", type="threshold")
+    return case
+
+
+def _verdict(run: StoredRun) -> ET.Element:
+    case = _named(run, "verdict", "conclusive")
+    ET.SubElement(case, "error", message=xml_text("; ".join(run.summary["reasons"])), type="inconclusive")
+    return case
+
+
+def _named(run: StoredRun, suite: str, name: str) -> ET.Element:
+    return ET.Element(
+        "testcase", classname=xml_text(f"{run.summary['scenario']}.{suite}"), name=xml_text(name), time="0"
+    )

@@ -1,0 +1,105 @@
+"""Markdown, for the comment of a pull request or the summary of a CI job."""
+
+import re
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Final
+
+from loadcheck.record.stored import StoredFinding
+from loadcheck.record.stored_run import StoredRun
+from loadcheck.report.figures import amount, milliseconds, plural, rate, share, threshold, times
+from loadcheck.report.headlines import headline
+from loadcheck.report.text import cut, inert
+
+_SIGNS: Final = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️"}
+_HELD: Final = {True: "✅", False: "❌", None: "no sample"}
+_FINDINGS: Final = 20
+_ROWS: Final = 50  # of a table
+_REASON: Final = 500  # characters
+_MARKED: Final = re.compile(r"([\\`*_{}\[\]()+!|~$-])")
+_MENTION: Final = re.compile(r"([@#])")
+_ZERO_WIDTH: Final = "\u200b"  # after it, a name is no mention and a number no issue
+
+
+def markdown(run: StoredRun) -> str:
+    """Return the run as GitHub-flavoured Markdown: far below the 1 MB that a job summary may have.
+
+    Whatever comes from the database or the scenario stands as text: it can neither mark up nor mention anybody.
+    """
+    summary = run.summary
+    parts = [
+        f"### {_SIGNS.get(summary['verdict'], '')} loadcheck: {_text(summary['scenario'])}: {summary['verdict']}",
+        "\n".join(f"- {_text(cut(reason, _REASON))}" for reason in summary["reasons"][:_ROWS]),
+        " · ".join(_figures(run)),
+        *_findings(run.findings),
+        *_thresholds(run),
+        _requests(run),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _figures(run: StoredRun) -> Iterator[str]:
+    summary = run.summary
+    counts, coverage = summary["exchanges"], summary["coverage"]
+    yield f"{counts['ok'] + counts['violation']:,} of {plural(counts['sent'], 'answer')} checked"
+    yield plural(coverage["identities"] or 0, "identity", "identities")
+    if coverage["handoffs"] is not None:
+        yield plural(coverage["handoffs"], "handoff")
+    if (upper := summary["leak_rate_upper_95"]) is not None:
+        yield f"a leak shows in less than {share(upper)} of handoffs (95 %)"
+    yield f"{rate(summary['throughput_rps'])}, p99 {milliseconds(summary['latency_ms']['p99'])}"
+
+
+def _findings(findings: Sequence[StoredFinding]) -> Iterator[str]:
+    for finding in findings[:_FINDINGS]:
+        place = finding["place"]
+        lines = [
+            f"**{finding['id']} {finding['symptom']}**, cause **{finding['cause']}**: {_text(headline(finding))}",
+            f"- seen {times(finding['count'])}, {_text(place['file'])}:{place['line']}",
+            *(f"- {_text(cut(line, _REASON))}" for line in [finding["reason"], *finding["reasoning"]] if line),
+        ]
+        yield "\n".join(lines)
+    if findings[_FINDINGS:]:
+        yield f"and {plural(len(findings) - _FINDINGS, 'more finding')}: see findings.json"
+
+
+def _thresholds(run: StoredRun) -> Iterator[str]:
+    rows = [
+        [
+            each["name"],
+            threshold(each["name"], each["limit"]),
+            threshold(each["name"], each["value"]),
+            _HELD[each["held"]],
+        ]
+        for each in run.summary["thresholds"]
+    ]
+    if rows:
+        yield _table(["threshold", "limit", "measured", ""], rows)
+
+
+def _requests(run: StoredRun) -> str:
+    rows = [
+        [
+            name,
+            amount(each["ok"]),
+            amount(each["violation"]),
+            amount(each["unknown"]),
+            milliseconds(each["latency_ms"]["p99"]),
+        ]
+        for name, each in run.summary["requests"].items()
+    ]
+    return _table(["request", "ok", "violations", "unknown", "p99"], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [_line(head), "|" + " --- |" * len(head), *(_line([_text(cell) for cell in row]) for row in rows[:_ROWS])]
+    more = [f"\nand {len(rows) - _ROWS:,} more"] if rows[_ROWS:] else []
+    return "\n".join(lines + more)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(text: str) -> str:
+    return _MENTION.sub(rf"\1{_ZERO_WIDTH}", _MARKED.sub(r"\\\1", escape(inert(text), quote=False)))
