@@ -25,7 +25,7 @@ class StoredCounts(TypedDict):
     unknown: int
 
 
-class StoredPair(StoredCounts):
+class StoredCell(StoredCounts):
     """The exchanges of one request by the identities of one claim mix."""
 
     request: str
@@ -256,7 +256,7 @@ class Summary(TypedDict):
     throughput_rps: float | None
     requests: dict[str, StoredTimed]
     claim_mixes: dict[str, StoredCounts]
-    pairs: list[StoredPair]
+    pairs: list[StoredCell]
     statuses: dict[str, int]
     unknowns: dict[str, int]
     phases: list[StoredPhase]

@@ -15,11 +15,11 @@ from loadcheck.record.stored import (
     Percentiles,
     StoredAlike,
     StoredCanaries,
+    StoredCell,
     StoredCounts,
     StoredCoverage,
     StoredFault,
     StoredKept,
-    StoredPair,
     StoredPhase,
     StoredReach,
     StoredThreshold,
@@ -144,7 +144,7 @@ def _counts(counts: Counts) -> StoredCounts:
     }
 
 
-def _pairs(tally: Tally) -> Iterator[StoredPair]:
+def _pairs(tally: Tally) -> Iterator[StoredCell]:
     scenario = tally.scenario
     for request, row in zip(scenario.requests, tally.pairs, strict=True):
         for mix, counts in zip(scenario.identities, row, strict=True):

@@ -20,9 +20,9 @@ from loadcheck.cli.app import cli
 from loadcheck.judge.findings import Finding
 from loadcheck.judge.outcome import Outcome
 from loadcheck.judge.verdict import Evidence
-from loadcheck.record.coverage import Coverage
 from loadcheck.record.generator import Generator
 from loadcheck.record.sampler import Sampler
+from loadcheck.record.span import Span
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.record.summary import build_summary
 from loadcheck.report.formats.github import annotations
@@ -41,7 +41,7 @@ CLEAN, LEAKING = tally(violations=False), tally()
 
 def stored(findings: list[Finding], outcome: Outcome = FAILED) -> StoredRun:
     counted = LEAKING if findings else CLEAN
-    sample = Sampler(counted, Coverage(), Generator()).sample(63.0, 3)
+    sample = Sampler(counted, Span(()), Generator()).sample(63.0, 3)
     summary = build_summary(counted, findings, outcome, FACTS)
     return StoredRun(Path("reports/pets"), summary, [writer().stored(each) for each in findings], [sample])
 

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from loadcheck.record.stored import StoredFinding, StoredPair, StoredThreshold
+from loadcheck.record.stored import StoredCell, StoredFinding, StoredThreshold
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.figures import plural, threshold
 from loadcheck.report.formats.xml_text import xml_text
@@ -49,7 +49,7 @@ def _suite(root: ET.Element, run: StoredRun, name: str, cases: list[ET.Element])
     suite.extend(cases)
 
 
-def _case(run: StoredRun, pair: StoredPair) -> ET.Element:
+def _case(run: StoredRun, pair: StoredCell) -> ET.Element:
     case = _named(run, pair["request"], pair["identity"])
     found = list(_findings(run, pair))
     if found:
@@ -62,7 +62,7 @@ def _case(run: StoredRun, pair: StoredPair) -> ET.Element:
     return case
 
 
-def _findings(run: StoredRun, pair: StoredPair) -> Iterator[StoredFinding]:
+def _findings(run: StoredRun, pair: StoredCell) -> Iterator[StoredFinding]:
     for each in run.findings:
         if each["request"] == pair["request"] and each["victim"]["identity"] == pair["identity"]:
             yield each
