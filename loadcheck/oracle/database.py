@@ -112,6 +112,11 @@ class Database:
         finally:
             connection.terminate()
 
+    def disconnect(self) -> None:
+        """Lose the connection, as a network does: a reading under way fails, and the next one connects again."""
+        if self._connection is not None:
+            self._connection.terminate()
+
     async def close(self) -> None:
         """End the connection."""
         self._drop()

@@ -55,7 +55,7 @@ class Faults:
         self._seed = seed
         self._zero: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         for fault in faults:
-            if fault.do in _OF_THE_TARGET and fault.do not in breaks:
+            if fault.do not in OURS and fault.do not in breaks:
                 raise UsageProblem(
                     f"the fault {fault.label} needs the embedded stack: a target is not loadcheck's to break",
                     "Run it with --embedded, or do it by a command of your own: `do: run`.",

@@ -1,10 +1,11 @@
 """The load of a run: the engine at work, with everything that judges beside it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from functools import partial
+from random import Random
 from typing import Any, Final
 
 from loadcheck.clock import Clock
@@ -18,6 +19,7 @@ from loadcheck.record.confidence import upper_95
 from loadcheck.record.generator import Generator
 from loadcheck.record.reach import stored_reach
 from loadcheck.record.sampler import Sampler
+from loadcheck.run.command_fault import CommandFault
 from loadcheck.run.desk import Desk
 from loadcheck.run.faults import Break, Faults
 from loadcheck.run.interruption import Interruption
@@ -27,7 +29,7 @@ from loadcheck.run.parts import Parts
 from loadcheck.run.preparation import Prepared
 from loadcheck.run.refused_tokens import RefusedTokens
 from loadcheck.run.sampling import Sampling
-from loadcheck.scenario.fault import FaultKind
+from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.tasks import ungrouped
 
 # How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
@@ -132,7 +134,17 @@ class Load:
 
     def _ours(self) -> Mapping[FaultKind, Break]:
         """Return what makes the faults that strike loadcheck's own side."""
-        return {FaultKind.EXPIRE_TOKENS: self._refused.expiring}
+        parts = self._parts
+        return {
+            FaultKind.EXPIRE_TOKENS: self._refused.expiring,
+            FaultKind.ORACLE_DISCONNECT: self._disconnecting,
+            FaultKind.RUN: CommandFault(parts.prepared.scenario.target, parts.folder).breaking,
+        }
+
+    @asynccontextmanager
+    async def _disconnecting(self, _fault: Fault, _chance: Random) -> AsyncIterator[None]:
+        self._parts.database.disconnect()
+        yield
 
     def _compose(self, draw: Draw) -> Message:
         refused = self._refused.choose(draw)
