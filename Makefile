@@ -27,8 +27,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## start-up time and peak memory with 100,000 identities
+bench: $(READY)  ## start-up time and peak memory with 100,000 identities, and what the stamp costs
 	$(BIN)/python bench/identities.py
+	$(BIN)/python bench/stamp.py
 
 pictures: $(READY)  ## remake the pictures of the README
 	rm -rf .pictures
