@@ -23,6 +23,7 @@ from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from loadcheck.clock import Clock
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.messages import Message
 from loadcheck.engine.transport import LostAnswer
@@ -43,11 +44,13 @@ class AiohttpTransport:
     Args:
         timeout: Seconds for a whole exchange, from connecting to the last byte.
         max_answer: Bytes of body, decompressed, beyond which an answer is cut off.
+        clock: Times each exchange.
         proxy: The URL of an HTTP proxy to go through, or None.
     """
 
-    def __init__(self, timeout: float, max_answer: int, proxy: str | None = None) -> None:
+    def __init__(self, timeout: float, max_answer: int, clock: Clock, proxy: str | None = None) -> None:
         self._timeout = timeout
+        self._now = clock.now
         self._max_answer = max_answer
         self._session = ClientSession(
             connector=_Connector(limit=0),
@@ -78,6 +81,7 @@ class AiohttpTransport:
         await self._session.close()
 
     async def _exchange(self, message: Message) -> Answer:
+        sent = self._now()
         async with self._session.request(
             message.method,
             URL(message.url, encoded=True),
@@ -86,7 +90,7 @@ class AiohttpTransport:
             allow_redirects=False,
         ) as response:
             body = await self._body(response)
-            return Answer(response.status, _headers(response), body)
+            return Answer(response.status, _headers(response), body, sent, self._now())
 
     async def _body(self, response: ClientResponse) -> bytes:
         """Read the body up to the limit; leaving before its end makes aiohttp close the connection."""

@@ -134,7 +134,7 @@ class Engine:
         message = self._compose(draw)
         answer: Answer | None = None
         lost: Lost | None = Lost.INTERRUPTED
-        sent = self._now()
+        handed = self._now()
         self.in_flight += 1
         try:
             answer, lost = await self._transport.send(message), None
@@ -142,7 +142,9 @@ class Engine:
             lost = loss.lost
         finally:
             self.in_flight -= 1
-            self._emit(Exchange(draw, phase, intended, sent, self._now(), answer, lost))
+            start = self._start
+            sent, done = (handed, self._now()) if answer is None else (answer.sent - start, answer.done - start)
+            self._emit(Exchange(draw, phase, intended, sent, done, answer, lost))
 
     async def _until(self, at: float) -> None:
         """Wait for a time of the run.

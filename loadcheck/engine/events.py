@@ -1,7 +1,7 @@
 """What the engine tells: the typed events that judge, record and report consume."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from loadcheck.oracle.rows import digest
@@ -38,11 +38,18 @@ class Lost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole HTTP answer: header names in lower case, the values of a repeated header joined by commas."""
+    """A whole HTTP answer: header names in lower case, the values of a repeated header joined by commas.
+
+    Attributes:
+        sent: When the first byte of its request was written, by the transport's clock.
+        done: When its own last byte was read.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    sent: float = field(default=0.0, compare=False)
+    done: float = field(default=0.0, compare=False)
 
     @property
     def digest(self) -> bytes:
@@ -57,7 +64,7 @@ class Exchange:
     Attributes:
         phase: Index into the scenario's load.
         intended: When it should have been sent, in seconds since the run's start.
-        sent: When it was sent.
+        sent: When its first byte was written; where there is no answer, when it was handed to the transport.
         done: When its last byte was read, or when it was given up.
         answer: The answer; None when it was lost.
         lost: Why there is no answer; None when there is one.

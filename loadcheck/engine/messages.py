@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -22,6 +22,8 @@ from loadcheck.scenario.placeholders import Template, fill_value, value_names
 T = TypeVar("T")
 Variables = Mapping[str, Any]
 
+_TOKEN: Final = "Authorization"  # noqa: S105 -- a header's name
+_OWN: Final = (_TOKEN, NONCE_HEADER)
 _JSON: Final = "application/json"
 _DEFAULT: Final = {"Accept": _JSON, "User-Agent": f"loadcheck/{__version__}"}
 _URL_SAFE: Final = "%/?=&,.:;()*!'@$+~-_[]"
@@ -32,6 +34,19 @@ _KEPT: Final = 40_000
 _encode: Final = partial(quote, safe="")
 
 
+class Headers(dict[str, str]):
+    """Headers that many messages share, with their text made once."""
+
+    __slots__ = ("names_host", "text")
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.text = header_lines(self.items())
+        """The same as HTTP/1.1 writes them, a line each."""
+        self.names_host = any(name.lower() == "host" for name in fields)
+        """Whether they take the place of the Host header."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What is sent.
@@ -39,14 +54,21 @@ class Message:
     Attributes:
         method: In capitals.
         url: Absolute and percent-encoded; its path and query go on the wire as they stand.
-        headers: All but those that frame the message. They hold secrets, so the repr leaves them out.
+        shared: The headers that it has in common with others.
+        own: Those that are its alone: name and value of each.
         body: None when there is none.
     """
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
+    shared: Headers = field(repr=False)
+    own: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """All headers but those that frame the message. They hold secrets, so the repr leaves them out."""
+        return {**self.shared, **dict(self.own)}
 
 
 class Composer:
@@ -94,11 +116,11 @@ class Composer:
         shape = self._shapes[draw.request]
         identity = self._population[draw.identity]
         values = (*draw.values, self._mark(draw)) if shape.marked else draw.values
-        headers = {**shape.headers.of(identity, values), NONCE_HEADER: self._nonce(draw)}
-        authorization = self._authorization(draw.identity)
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        return Message(shape.method, shape.url.of(identity, values), headers, shape.body.of(identity, values))
+        shared, instead = shape.headers.of(identity, values)
+        authorization = self._authorization(draw.identity) or instead
+        nonce = (NONCE_HEADER, self._nonce(draw))
+        own = (nonce,) if authorization is None else (nonce, (_TOKEN, authorization))
+        return Message(shape.method, shape.url.of(identity, values), shared, own, shape.body.of(identity, values))
 
 
 class _Shape:
@@ -162,11 +184,13 @@ class _Headers:
         self._fixed = dict(others.values())
         self.content_type = own.get("content-type") or others.get("content-type", ("", ""))[1]
 
-    def fill(self, variables: Variables) -> dict[str, str]:
+    def fill(self, variables: Variables) -> tuple[Headers, str | None]:
+        """Return all but an exchange's own, and what is sent as Authorization by those who have no token."""
         filled = {name: template.fill(variables) for name, template in self._own.items()}
         for name, value in filled.items():
             _check(self._where, name, value)
-        return self._fixed | filled
+        fields = self._fixed | filled
+        return Headers({name: fields[name] for name in fields if name not in _OWN}), fields.get(_TOKEN)
 
 
 class _Body:
@@ -212,9 +236,14 @@ def _url(base: str, path: Template, variables: Variables) -> str:
     return base + quote(path.fill(variables, _encode), safe=_URL_SAFE)
 
 
+def header_lines(fields: Iterable[tuple[str, str]]) -> str:
+    """Return headers as HTTP/1.1 writes them, a line each."""
+    return "".join([f"{name}: {value}\r\n" for name, value in fields])
+
+
 def _spelled(name: str) -> str:
-    """Return a header's name as it is; but the token's has one spelling, so that one takes the other's place."""
-    return "Authorization" if name.lower() == "authorization" else name
+    """Return a header's name as it is; but an exchange's own have one spelling each, and take the others' place."""
+    return next((own for own in _OWN if own.lower() == name.lower()), name)
 
 
 def _check(where: str, name: str, value: str) -> None:

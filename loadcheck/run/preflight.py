@@ -12,7 +12,7 @@ from uuid import UUID
 
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Answer, Draw, Lost
-from loadcheck.engine.messages import Message
+from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
 from loadcheck.judge.errors import code_of, is_outage
@@ -54,7 +54,7 @@ class Preflight:
             EnvironmentProblem: nothing answers at the target.
         """
         before = self.clock.wall()
-        answer = await self._ask(Message("GET", f"{self.url}/", {}))
+        answer = await self._ask(Message("GET", f"{self.url}/", Headers({})))
         theirs = date_of(answer)
         if theirs is None:
             return 0.0

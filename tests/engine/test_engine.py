@@ -9,7 +9,7 @@ import pytest
 from loadcheck.engine.engine import Engine
 from loadcheck.engine.events import Draw, Event, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
-from loadcheck.engine.messages import Message
+from loadcheck.engine.messages import Headers, Message
 from loadcheck.errors import UsageProblem
 from loadcheck.scenario.model import Phase
 from tests.engine.virtual import Scripted, VirtualClock, virtually
@@ -18,7 +18,7 @@ MIDWAY = 0.06
 
 
 def compose(draw: Draw) -> Message:
-    return Message("GET", f"http://target/{draw.seq}", {})
+    return Message("GET", f"http://target/{draw.seq}", Headers({}))
 
 
 async def unprepared(_batch: Sequence[Draw]) -> None:

@@ -54,6 +54,7 @@ class Scripted:
         self.most_in_flight = 0
 
     async def send(self, message: Message) -> Answer:
+        sent = VirtualClock().now()
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
@@ -64,7 +65,7 @@ class Scripted:
             await asyncio.sleep(happens)
         finally:
             self.in_flight -= 1
-        return Answer(200, {}, message.url.encode())
+        return Answer(200, {}, message.url.encode(), sent, VirtualClock().now())
 
     async def close(self) -> None:
         pass

@@ -3,7 +3,7 @@
 import random
 
 from loadcheck.engine.events import Answer, Draw, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
-from loadcheck.engine.messages import Message
+from loadcheck.engine.messages import Headers, Message
 from loadcheck.errors import ExitCode
 from loadcheck.identity.population import Identity
 from loadcheck.judge.findings import Finding
@@ -156,7 +156,7 @@ def compose(draw: Draw) -> Message:
     headers = {"Accept": "application/json", "apikey": SECRET, "Authorization": f"Bearer {TOKEN}"}
     path = request.path.replace("{id}", str(draw.values[0] if draw.values else ""))
     body = b'{"id":100001,"name":"It\'s Nemo"}' if request.method == "POST" else None
-    return Message(request.method, f"http://127.0.0.1:3000{path}", headers, body)
+    return Message(request.method, f"http://127.0.0.1:3000{path}", Headers(headers), body=body)
 
 
 def place(request: int) -> Place:

@@ -2,9 +2,10 @@ import asyncio
 import gzip
 import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -14,36 +15,54 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from loadcheck.clock import SystemClock
 from loadcheck.engine.aiohttp_transport import AiohttpTransport
 from loadcheck.engine.events import Answer, Lost
-from loadcheck.engine.messages import Message
+from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
-from tests.engine.hostile import Handler, Hostile, Visit, answer, hostile
+from loadcheck.engine.wire import WireTransport
+from tests.engine.transports.hostile import Handler, Hostile, Visit, answer, hostile
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MAX_ANSWER = 1_000_000
 
 
+Kind = Callable[[float, int, SystemClock], Transport]
+Between = Callable[..., AbstractAsyncContextManager[tuple[Hostile, Transport]]]
+
+KINDS: list[Kind] = [AiohttpTransport, WireTransport]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    made: Kind = request.param
+    return made
+
+
+@pytest.fixture
+def between(kind: Kind) -> Between:
+    """A transport and the server that it talks to."""
+    return partial(_between, kind)
+
+
 @asynccontextmanager
-async def transport_of(within: float = 10.0, proxy: str | None = None) -> AsyncIterator[AiohttpTransport]:
-    transport = AiohttpTransport(within, MAX_ANSWER, proxy)
+async def _between(kind: Kind, handler: Handler, within: float = 10.0) -> AsyncIterator[tuple[Hostile, Transport]]:
+    async with hostile(handler) as server, running(kind(within, MAX_ANSWER, SystemClock())) as transport:
+        yield server, transport
+
+
+@asynccontextmanager
+async def running(transport: Transport) -> AsyncIterator[Transport]:
     try:
         yield transport
     finally:
         await transport.close()
 
 
-@asynccontextmanager
-async def between(handler: Handler, within: float = 10.0) -> AsyncIterator[tuple[Hostile, AiohttpTransport]]:
-    """A transport and the server that it talks to."""
-    async with hostile(handler) as server, transport_of(within) as transport:
-        yield server, transport
-
-
 def to(server: Hostile, path: str = "/", method: str = "GET", body: bytes | None = None, **headers: str) -> Message:
-    return Message(method, server.url + path, headers, body)
+    return Message(method, server.url + path, Headers(headers), body=body)
 
 
 async def loss(transport: Transport, message: Message) -> Lost:
@@ -56,7 +75,7 @@ async def echo(visit: Visit) -> None:
     await visit.say(answer(visit.line.encode()))
 
 
-async def test_an_answer_comes_whole_and_the_connection_is_kept() -> None:
+async def test_an_answer_comes_whole_and_the_connection_is_kept(between: Between) -> None:
     async with between(echo) as (server, transport):
         for number in range(20):
             got = await transport.send(to(server, f"/{number}"))
@@ -64,20 +83,20 @@ async def test_an_answer_comes_whole_and_the_connection_is_kept() -> None:
         assert server.connections == 1
 
 
-async def test_path_and_query_go_on_the_wire_as_they_stand() -> None:
+async def test_path_and_query_go_on_the_wire_as_they_stand(between: Between) -> None:
     path = "/a%2Fb/../c?x=in.(1,2)&y=%C3%A9&z=%7B+%7D&w=a:b@c'*"
     async with between(echo) as (server, transport):
         assert (await transport.send(to(server, path))).body == f"GET {path} HTTP/1.1".encode()
 
 
-async def test_only_the_messages_headers_are_sent_and_what_frames_it() -> None:
+async def test_only_the_messages_headers_are_sent_and_what_frames_it(between: Between) -> None:
     async with between(echo) as (server, transport):
         await transport.send(to(server, Apikey="k", Accept="application/json"))
         names = [line.split(b":")[0] for line in server.visits[0].head.split(b"\r\n")[1:-2]]
         assert sorted(names) == [b"Accept", b"Apikey", b"Host"]
 
 
-async def test_a_body_is_framed_by_its_length() -> None:
+async def test_a_body_is_framed_by_its_length(between: Between) -> None:
     async def body_back(visit: Visit) -> None:
         assert b"Content-Length: 8\r\n" in visit.head
         await visit.say(answer(await visit.reader.readexactly(8), status="201 Created"))
@@ -87,7 +106,7 @@ async def test_a_body_is_framed_by_its_length() -> None:
         assert await transport.send(message) == Answer(201, {"content-length": "8"}, b'{"a": 1}')
 
 
-async def test_header_names_are_lower_case_and_repeated_ones_joined() -> None:
+async def test_header_names_are_lower_case_and_repeated_ones_joined(between: Between) -> None:
     async def repeated(visit: Visit) -> None:
         await visit.say(answer(b"", "Content-Range: 0-1/*", "Via: a", "VIA: b"))
 
@@ -97,7 +116,7 @@ async def test_header_names_are_lower_case_and_repeated_ones_joined() -> None:
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-async def test_answers_without_a_body(status: str) -> None:
+async def test_answers_without_a_body(status: str, between: Between) -> None:
     async def bare(visit: Visit) -> None:
         await visit.say(f"HTTP/1.1 {status}\r\n\r\n".encode())
 
@@ -107,7 +126,7 @@ async def test_answers_without_a_body(status: str) -> None:
         assert server.connections == 1
 
 
-async def test_head_has_the_length_of_a_body_and_none() -> None:
+async def test_head_has_the_length_of_a_body_and_none(between: Between) -> None:
     async def huge(visit: Visit) -> None:
         await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000000\r\n\r\n")
 
@@ -118,7 +137,7 @@ async def test_head_has_the_length_of_a_body_and_none() -> None:
         assert server.connections == 1
 
 
-async def test_chunked_trickled_and_after_a_100() -> None:
+async def test_chunked_trickled_and_after_a_100(between: Between) -> None:
     async def in_pieces(visit: Visit) -> None:
         stream = (
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -130,7 +149,7 @@ async def test_chunked_trickled_and_after_a_100() -> None:
             assert (await transport.send(to(server))).body == b"hello"
 
 
-async def test_an_answer_that_ends_with_the_connection() -> None:
+async def test_an_answer_that_ends_with_the_connection(between: Between) -> None:
     async def until_close(visit: Visit) -> None:
         await visit.say(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it")
         visit.writer.close()
@@ -140,7 +159,7 @@ async def test_an_answer_that_ends_with_the_connection() -> None:
             assert (await transport.send(to(server))).body == b"all of it"
 
 
-async def test_gzip_is_undone() -> None:
+async def test_gzip_is_undone(between: Between) -> None:
     async def zipped(visit: Visit) -> None:
         await visit.say(answer(gzip.compress(b"[]"), "Content-Encoding: gzip"))
 
@@ -149,7 +168,7 @@ async def test_gzip_is_undone() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "POST", "PATCH"])
-async def test_one_send_is_one_send_when_a_kept_connection_drops(method: str) -> None:
+async def test_one_send_is_one_send_when_a_kept_connection_drops(method: str, between: Between) -> None:
     async def drop_the_second(visit: Visit) -> None:
         if visit.arrival == 1:
             visit.writer.close()
@@ -166,7 +185,7 @@ async def test_one_send_is_one_send_when_a_kept_connection_drops(method: str) ->
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-async def test_one_send_is_one_send_when_a_kept_connection_is_reset(method: str) -> None:
+async def test_one_send_is_one_send_when_a_kept_connection_is_reset(method: str, between: Between) -> None:
     async def reset_the_second(visit: Visit) -> None:
         if visit.arrival == 1:
             visit.writer.transport.abort()
@@ -179,7 +198,7 @@ async def test_one_send_is_one_send_when_a_kept_connection_is_reset(method: str)
         assert len(server.visits) == 2
 
 
-async def test_redirects_are_answers() -> None:
+async def test_redirects_are_answers(between: Between) -> None:
     async def elsewhere(visit: Visit) -> None:
         await visit.say(answer(b"", "Location: /elsewhere", status="302 Found"))
 
@@ -188,7 +207,7 @@ async def test_redirects_are_answers() -> None:
         assert len(server.visits) == 1
 
 
-async def test_cookies_are_not_kept_between_identities() -> None:
+async def test_cookies_are_not_kept_between_identities(between: Between) -> None:
     async def session(visit: Visit) -> None:
         await visit.say(answer(b"", "Set-Cookie: session=someone"))
 
@@ -198,7 +217,7 @@ async def test_cookies_are_not_kept_between_identities() -> None:
         assert b"ookie" not in server.visits[1].head
 
 
-async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch, between: Between) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with between(echo) as (server, transport):
@@ -206,22 +225,25 @@ async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_proxy_that_is_named_is_used() -> None:
-    async with hostile(echo) as proxy, transport_of(proxy=proxy.url) as transport:
-        got = await transport.send(Message("GET", "http://nowhere.invalid/x", {}))
+    async with (
+        hostile(echo) as proxy,
+        running(AiohttpTransport(10.0, MAX_ANSWER, SystemClock(), proxy.url)) as transport,
+    ):
+        got = await transport.send(Message("GET", "http://nowhere.invalid/x", Headers({})))
         assert got.body == b"GET http://nowhere.invalid/x HTTP/1.1"
 
 
-async def test_nobody_listens() -> None:
+async def test_nobody_listens(kind: Kind) -> None:
     async with hostile(echo) as server:
         pass
-    async with transport_of() as transport:
+    async with running(kind(10.0, MAX_ANSWER, SystemClock())) as transport:
         assert await loss(transport, to(server)) is Lost.CONNECT
-        assert await loss(transport, Message("GET", "http://nowhere.invalid/", {})) is Lost.CONNECT
+        assert await loss(transport, Message("GET", "http://nowhere.invalid/", Headers({}))) is Lost.CONNECT
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
-    async with hostile(echo, self_signed(tmp_path)) as server, transport_of() as transport:
-        assert await loss(transport, Message("GET", f"https://127.0.0.1:{server.port}/", {})) is Lost.CONNECT
+async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, kind: Kind) -> None:
+    async with hostile(echo, self_signed(tmp_path)) as server, running(kind(10.0, MAX_ANSWER, SystemClock())) as transport:
+        assert await loss(transport, Message("GET", f"https://127.0.0.1:{server.port}/", Headers({}))) is Lost.CONNECT
         assert server.visits == []
 
 
@@ -254,7 +276,7 @@ PARTIAL = {
 
 
 @pytest.mark.parametrize("partial", PARTIAL.values(), ids=PARTIAL)
-async def test_closed_before_the_end(partial: bytes) -> None:
+async def test_closed_before_the_end(partial: bytes, between: Between) -> None:
     async def close_early(visit: Visit) -> None:
         await visit.say(partial)
         visit.writer.close()
@@ -265,7 +287,7 @@ async def test_closed_before_the_end(partial: bytes) -> None:
 
 
 @pytest.mark.parametrize("partial", PARTIAL.values(), ids=PARTIAL)
-async def test_stalled_before_the_end(partial: bytes) -> None:
+async def test_stalled_before_the_end(partial: bytes, between: Between) -> None:
     async def stall(visit: Visit) -> None:
         await visit.say(partial)
         await visit.gone()
@@ -277,7 +299,7 @@ async def test_stalled_before_the_end(partial: bytes) -> None:
         await server.all_closed()
 
 
-async def test_a_dribble_counts_as_one_exchange_with_one_limit() -> None:
+async def test_a_dribble_counts_as_one_exchange_with_one_limit(between: Between) -> None:
     async def dribble(visit: Visit) -> None:
         await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
         while True:
@@ -291,7 +313,7 @@ async def test_a_dribble_counts_as_one_exchange_with_one_limit() -> None:
         await server.all_closed()
 
 
-async def test_a_late_answer_is_never_the_next_ones() -> None:
+async def test_a_late_answer_is_never_the_next_ones(between: Between) -> None:
     late = asyncio.Event()
 
     async def answer_the_first_late(visit: Visit) -> None:
@@ -307,7 +329,7 @@ async def test_a_late_answer_is_never_the_next_ones() -> None:
         assert server.visits[1].connection != 0
 
 
-async def test_a_cancelled_send_closes_its_connection() -> None:
+async def test_a_cancelled_send_closes_its_connection(between: Between) -> None:
     arrived = asyncio.Event()
 
     async def never(visit: Visit) -> None:
@@ -324,7 +346,7 @@ async def test_a_cancelled_send_closes_its_connection() -> None:
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-async def test_an_endless_answer_is_cut_off_at_the_limit(framing: str) -> None:
+async def test_an_endless_answer_is_cut_off_at_the_limit(framing: str, between: Between) -> None:
     said = 0
 
     async def five_gigabytes(visit: Visit) -> None:
@@ -344,7 +366,7 @@ async def test_an_endless_answer_is_cut_off_at_the_limit(framing: str) -> None:
         assert said < 50_000_000
 
 
-async def test_an_answer_as_long_as_the_limit_is_whole() -> None:
+async def test_an_answer_as_long_as_the_limit_is_whole(between: Between) -> None:
     async def full(visit: Visit) -> None:
         await visit.say(answer(bytes(MAX_ANSWER + visit.arrival)))
 
@@ -353,7 +375,7 @@ async def test_an_answer_as_long_as_the_limit_is_whole() -> None:
         assert await loss(transport, to(server)) is Lost.TOO_LARGE
 
 
-async def test_a_decompression_bomb_is_cut_off_at_the_limit() -> None:
+async def test_a_decompression_bomb_is_cut_off_at_the_limit(between: Between) -> None:
     bomb = gzip.compress(bytes(300_000_000), 9)
 
     async def explode(visit: Visit) -> None:
@@ -379,7 +401,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-async def test_what_is_not_http(garbage: bytes) -> None:
+async def test_what_is_not_http(garbage: bytes, between: Between) -> None:
     async def babble(visit: Visit) -> None:
         await visit.say(garbage)
         await visit.gone()
@@ -389,7 +411,7 @@ async def test_what_is_not_http(garbage: bytes) -> None:
         await server.all_closed()
 
 
-async def test_a_second_answer_in_the_same_breath_is_never_the_next_ones() -> None:
+async def test_a_second_answer_in_the_same_breath_is_never_the_next_ones(between: Between) -> None:
     async def twice(visit: Visit) -> None:
         await visit.say(answer(visit.line.encode()) + answer(b"a stranger's"))
 
@@ -398,7 +420,7 @@ async def test_a_second_answer_in_the_same_breath_is_never_the_next_ones() -> No
             assert (await transport.send(to(server, f"/{number}"))).body == f"GET /{number} HTTP/1.1".encode()
 
 
-async def test_a_second_answer_on_an_idle_connection_is_never_the_next_ones() -> None:
+async def test_a_second_answer_on_an_idle_connection_is_never_the_next_ones(between: Between) -> None:
     quiet = asyncio.Event()
 
     async def once_more(visit: Visit) -> None:
@@ -409,19 +431,28 @@ async def test_a_second_answer_on_an_idle_connection_is_never_the_next_ones() ->
 
     async with between(once_more) as (server, transport):
         await transport.send(to(server, "/first"))
-        assert transport._session.connector is not None
-        [[(idle, _)]] = transport._session.connector._conns.values()
         quiet.set()
         async with asyncio.timeout(10):
-            while not idle.should_close:  # noqa: ASYNC110 -- aiohttp has no event to wait for here
+            while not overheard(transport):  # noqa: ASYNC110 -- there is no event to wait for here
                 await asyncio.sleep(0)
         assert await loss(transport, to(server, "/never-sent")) is Lost.PROTOCOL
         assert (await transport.send(to(server, "/next"))).body == b"GET /next HTTP/1.1"
         assert [visit.line.split()[1] for visit in server.visits] == ["/first", "/next"]
 
 
+def overheard(transport: Transport) -> bool:
+    """Whether a transport has noticed that the server spoke on its idle connection."""
+    if isinstance(transport, WireTransport):
+        [origin] = transport._origins.values()
+        return bool(origin._overheard)
+    assert isinstance(transport, AiohttpTransport)
+    assert transport._session.connector is not None
+    [[(idle, _)]] = transport._session.connector._conns.values()
+    return idle.should_close
+
+
 @pytest.mark.parametrize("length", [3, 7])
-async def test_a_length_that_lies_never_confuses_the_next_answer(length: int) -> None:
+async def test_a_length_that_lies_never_confuses_the_next_answer(length: int, between: Between) -> None:
     async def lie(visit: Visit) -> None:
         if visit.arrival == 0:
             await visit.say(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nhello".encode())
@@ -433,7 +464,7 @@ async def test_a_length_that_lies_never_confuses_the_next_answer(length: int) ->
         assert (await transport.send(to(server, "/next"))).body == b"GET /next HTTP/1.1"
 
 
-async def test_many_at_once_each_get_their_own() -> None:
+async def test_many_at_once_each_get_their_own(between: Between) -> None:
     async def shuffled(visit: Visit) -> None:
         await asyncio.sleep(visit.arrival * 7 % 11 / 1000)
         await echo(visit)
@@ -444,51 +475,13 @@ async def test_many_at_once_each_get_their_own() -> None:
         assert server.connections == 200
 
 
-SOUND = [
-    answer(b"[]", "Content-Type: application/json"),
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
-    answer(gzip.compress(b"[]", mtime=0), "Content-Encoding: gzip"),
-    b"HTTP/1.1 204 No Content\r\n\r\n",
-]
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    st.sampled_from(SOUND),
-    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 4), st.binary(max_size=6)), max_size=3),
-    st.integers(1, 100),
-)
-def test_whatever_comes_is_an_answer_or_lost(sound: bytes, spoils: list[tuple[int, int, bytes]], cut: int) -> None:
-    stream = sound
-    for at, removed, put in spoils:
-        stream = stream[:at] + put + stream[at + removed :]
-
-    async def spoiled(visit: Visit) -> None:
-        await visit.say(stream[:cut], stream[cut:])
-        visit.writer.close()
-
-    async def run() -> Answer | Lost:
-        async with between(spoiled) as (server, transport):
-            try:
-                return await transport.send(to(server))
-            except LostAnswer as reason:
-                return reason.lost
-
-    got = asyncio.run(run())
-    if spoils:
-        assert isinstance(got, Answer) or got in {Lost.PROTOCOL, Lost.DISCONNECTED}
-    else:
-        assert isinstance(got, Answer)
-        assert got.body in {b"[]", b""}
-
-
-async def test_a_host_that_cannot_be_is_no_connection() -> None:
-    async with transport_of() as transport:
+async def test_a_host_that_cannot_be_is_no_connection(kind: Kind) -> None:
+    async with running(kind(10.0, MAX_ANSWER, SystemClock())) as transport:
         for host in ("256.256.256.256", "[::1%nowhere]"):
-            assert await loss(transport, Message("GET", f"http://{host}:1/", {})) is Lost.CONNECT
+            assert await loss(transport, Message("GET", f"http://{host}:1/", Headers({}))) is Lost.CONNECT
 
 
-async def test_close_is_idempotent() -> None:
-    transport = AiohttpTransport(1, MAX_ANSWER)
+async def test_close_is_idempotent(kind: Kind) -> None:
+    transport = kind(1.0, MAX_ANSWER, SystemClock())
     await transport.close()
     await transport.close()

@@ -1,0 +1,177 @@
+"""Whatever a server says, and however it is cut into pieces, it is the right answer or none."""
+
+import asyncio
+import gzip
+from collections.abc import Sequence
+
+import pytest
+import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadcheck.clock import SystemClock
+from loadcheck.engine.aiohttp_transport import AiohttpTransport
+from loadcheck.engine.events import Answer, Lost
+from loadcheck.engine.messages import Headers, Message
+from loadcheck.engine.transport import LostAnswer, Transport
+from loadcheck.engine.wire import WireTransport
+from loadcheck.engine.wire_answers import Answers
+from tests.engine.transports.hostile import Visit, answer, hostile
+
+MAX_ANSWER = 2_000
+
+SOUND = {
+    "length": answer(b"[]", "Content-Type: application/json"),
+    "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\nTrailer: x\r\n\r\n",
+    "gzip": answer(gzip.compress(b"[]", mtime=0), "Content-Encoding: gzip"),
+    "two gzips": answer(gzip.compress(b"[", mtime=0) + gzip.compress(b"]", mtime=0), "Content-Encoding: gzip"),
+    "no content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "announced": b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(b"[]"),
+    "old": b"HTTP/1.0 200 OK\r\n\r\n[]",
+}
+SPOILS = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 4), st.binary(max_size=6)), max_size=3)
+CUTS = st.lists(st.integers(1, 12), min_size=1, max_size=40)
+
+
+def spoiled(stream: bytes, spoils: Sequence[tuple[int, int, bytes]]) -> bytes:
+    for at, removed, put in spoils:
+        stream = stream[:at] + put + stream[at + removed :]
+    return stream
+
+
+def pieces(stream: bytes, cuts: Sequence[int]) -> list[bytes]:
+    cut: list[bytes] = []
+    for size in cuts:
+        cut.append(stream[:size])
+        stream = stream[size:]
+    return [piece for piece in [*cut, stream] if piece]
+
+
+def read(parts: Sequence[bytes], method: str = "GET") -> tuple[Answer | Lost, bool]:
+    """What one answer's bytes come to when the connection then ends, and whether the server said more than that."""
+    answers = Answers(MAX_ANSWER)
+    answers.expect(method)
+    try:
+        for at, part in enumerate(parts, 1):
+            if answers.feed(part):
+                return answers.take(0, 0), answers.stray or at < len(parts)
+        answers.end()
+        return answers.take(0, 0), False
+    except LostAnswer as loss:
+        return loss.lost, True
+
+
+@pytest.mark.parametrize("sound", SOUND.values(), ids=SOUND)
+@given(cuts=CUTS)
+@settings(deadline=None, max_examples=60)
+def test_the_pieces_in_which_a_sound_answer_comes_do_not_matter(sound: bytes, cuts: list[int]) -> None:
+    got, more = read(pieces(sound, cuts))
+    assert isinstance(got, Answer)
+    assert got.body == (b"" if got.status == 204 else b"[]")
+    assert got.headers.keys() <= {"content-type", "content-length", "transfer-encoding", "content-encoding"}
+    assert not more
+
+
+@given(st.sampled_from(list(SOUND.values())), SPOILS, CUTS)
+@settings(deadline=None, max_examples=400)
+def test_the_pieces_of_a_broken_stream_matter_only_after_its_answer(
+    sound: bytes, spoils: list[tuple[int, int, bytes]], cuts: list[int]
+) -> None:
+    stream = spoiled(sound, spoils)
+    whole, _ = read([stream])
+    cut, more = read(pieces(stream, cuts))
+    assert whole == cut or (whole is Lost.PROTOCOL and isinstance(cut, Answer) and more)
+
+
+@given(st.sampled_from(list(SOUND.values())[:-1]), CUTS, st.sampled_from(["GET", "HEAD"]))
+@settings(deadline=None, max_examples=200)
+def test_a_second_answer_is_never_part_of_the_first(sound: bytes, cuts: list[int], method: str) -> None:
+    stranger = answer(b"a stranger's", "X: y")
+    got, more = read(pieces(sound + stranger, cuts), method)
+    assert more
+    if isinstance(got, Answer):
+        assert got.body in {b"[]", b""}
+        assert "x" not in got.headers
+    else:
+        assert got is Lost.PROTOCOL
+        assert method == "HEAD"
+
+
+@given(st.sampled_from(list(SOUND.values())[:-1]), CUTS)
+@settings(deadline=None, max_examples=100)
+def test_answers_follow_each_other_on_one_connection(sound: bytes, cuts: list[int]) -> None:
+    answers = Answers(MAX_ANSWER)
+    for method in ("GET", "HEAD", "GET"):
+        stream = answer(b"", "X: head").replace(b"Length: 0", b"Length: 9") if method == "HEAD" else sound
+        answers.expect(method)
+        assert [answers.feed(piece) for piece in pieces(stream, cuts)].count(True) == 1
+        got = answers.take(0, 0)
+        assert got.body in {b"[]", b""}
+        assert ("x" in got.headers) is (method == "HEAD")
+        assert answers.kept
+        assert not answers.stray
+
+
+ENDLESS = {
+    "announcements": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "a header": (b"HTTP/1.1 200 OK\r\nX: ", b"y" * 20),
+    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+    "a chunk's extension": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x" * 20),
+}
+
+
+@pytest.mark.parametrize(("begin", "more"), ENDLESS.values(), ids=ENDLESS)
+def test_what_never_ends_is_cut_off(begin: bytes, more: bytes) -> None:
+    answers = Answers(MAX_ANSWER)
+    answers.expect("GET")
+    answers.feed(begin or more)
+    said = 0
+    with pytest.raises(LostAnswer) as caught:
+        while said < 10_000_000:
+            answers.feed(more)
+            said += len(more)
+    assert caught.value.lost is Lost.PROTOCOL
+    assert said < 200_000
+
+
+@pytest.mark.parametrize("step", [1, 1000, 10**6])
+def test_a_head_beyond_the_limit_is_refused_in_whatever_pieces_it_comes(step: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"
+    assert read([head[at : at + step] for at in range(0, len(head), step)]) == (Lost.PROTOCOL, True)
+
+
+@pytest.mark.parametrize("kind", [AiohttpTransport, WireTransport])
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(list(SOUND.values())), SPOILS, st.integers(1, 100))
+def test_whatever_comes_over_a_socket_is_an_answer_or_lost(
+    kind: type[AiohttpTransport] | type[WireTransport],
+    sound: bytes,
+    spoils: list[tuple[int, int, bytes]],
+    cut: int,
+) -> None:
+    stream = spoiled(sound, spoils)
+
+    async def say(visit: Visit) -> None:
+        await visit.say(stream[:cut], stream[cut:])
+        visit.writer.close()
+
+    async def ask(transport: Transport, url: str) -> Answer | Lost:
+        try:
+            return await transport.send(Message("GET", url, Headers({})))
+        except LostAnswer as reason:
+            return reason.lost
+        finally:
+            await transport.close()
+
+    async def run() -> Answer | Lost:
+        async with hostile(say) as server:
+            return await ask(kind(10.0, MAX_ANSWER, SystemClock()), server.url + "/")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        got = runner.run(run())
+    if spoils:
+        assert isinstance(got, Answer) or got in {Lost.PROTOCOL, Lost.DISCONNECTED, Lost.TOO_LARGE}
+    else:
+        assert isinstance(got, Answer)
+        assert got.body in {b"[]", b""}
