@@ -35,6 +35,7 @@ _NO_FILES: Final = Files()
 @click.option("--jwt-secret", help="PostgREST's jwt-secret.")
 @click.option("--embedded", is_flag=True, help="Test the embedded stack, whatever target the scenario names.")
 @click.option("--allow-writes", is_flag=True, help="Let a scenario that writes run against the target.")
+@click.option("--transport", type=click.Choice(["wire", "aiohttp"]), help="Our own HTTP, or aiohttp.")
 @click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
 @click.option("--duration", help="How long each measured phase lasts, such as 30s.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Callers of each closed-loop phase.")
@@ -49,6 +50,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     jwt_secret: str | None,
     embedded: bool,
     allow_writes: bool,
+    transport: str | None,
     seed: int | None,
     duration: str | None,
     concurrency: int | None,
@@ -61,7 +63,8 @@ def command(  # noqa: PLR0913 -- the options of the command line
     Exits with 0 (pass), 1 (a violation), 2 (inconclusive), 3 (a threshold did not hold), 4 (a mistake in the
     scenario or the options), 5 (the target, the database or the stack is not usable).
     """
-    loaded = with_load(load(scenario, overrides(settings)), duration, concurrency)
+    chosen = {} if transport is None else {"target.transport": transport}
+    loaded = with_load(load(scenario, {**overrides(settings), **chosen}), duration, concurrency)
     given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)
     return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out), files)
 

@@ -54,10 +54,14 @@ class Answers:
         self._bodiless = False
         self._lost = Lost.PROTOCOL
         self._status = 0
+        self._awaited = False
+        self._past_head = False
+        self._headers: dict[str, str] = {}
+        self._parts: list[bytes] = []
+        self._received = 0
+        self._room = max_answer
         self.kept = True
         self.stray = False
-        self._reset()
-        self._awaited = False
 
     def expect(self, method: str) -> None:
         """Be ready for the answer to a request of this method."""
@@ -65,7 +69,12 @@ class Answers:
             # The parser may still wait for the body that the last head spoke of.
             self._parser = HttpResponseParser(self)
         self._bodiless = method == "HEAD"
-        self._reset()
+        self._awaited = True
+        self._past_head = False
+        self._headers = {}
+        self._parts = []
+        self._received = 0
+        self._room = self._max
 
     def feed(self, data: bytes) -> bool:
         """Read on, and return whether the answer is whole.
@@ -154,14 +163,6 @@ class Answers:
     def _finish(self) -> None:
         self._awaited = False
         self.kept = self._parser.should_keep_alive()
-
-    def _reset(self) -> None:
-        self._awaited = True
-        self._past_head = False
-        self._headers: dict[str, str] = {}
-        self._parts: list[bytes] = []
-        self._received = 0
-        self._room = self._max
 
 
 def _lower(name: bytes) -> str:

@@ -109,9 +109,10 @@ class Connection(asyncio.Protocol):
         self.lost.set_result(None)
         if self._answered is None:
             return
+        if exc is not None:
+            self.give_up(Lost.DISCONNECTED)
+            return
         try:
-            if exc is not None:
-                raise LostAnswer(Lost.DISCONNECTED)
             self._answers.end()
             self._deliver(self._answered, self._now())
         except LostAnswer as loss:

@@ -94,12 +94,12 @@ class Origin:
         """
         try:
             sock = await self._dial()
-            kind = partial(TlsConnection if self._tls else Connection, sock)
-            make = partial(kind, Answers(self._max_answer), self._now, self._overhear)
+            kind = TlsConnection if self._tls else Connection
+            make = partial(kind, sock, Answers(self._max_answer), self._now, self._overhear)
+            tls, name = (_trust(), self._host) if self._tls else (None, None)
             loop = asyncio.get_running_loop()
             try:
-                tls = {"ssl": _trust(), "server_hostname": self._host} if self._tls else {}
-                _, connection = await loop.create_connection(make, sock=sock, **tls)
+                _, connection = await loop.create_connection(make, sock=sock, ssl=tls, server_hostname=name)
             except BaseException:
                 sock.close()
                 raise

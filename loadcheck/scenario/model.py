@@ -131,6 +131,10 @@ class Target(_Model):
     """An exchange that takes longer is given up."""
     max_answer: Size = Field(64 * 10**6, gt=0)
     """A longer answer is cut off and judged unknown."""
+    transport: Literal["wire", "aiohttp"] = "wire"
+    """What requests travel through: loadcheck's own HTTP/1.1, or aiohttp's."""
+    proxy: str = Field("", pattern=r"^(https?://\S+)?$")
+    """An HTTP proxy to go through, by aiohttp; empty: none, whatever the environment says."""
 
 
 class Program(_Model):

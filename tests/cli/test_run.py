@@ -48,9 +48,10 @@ def test_pets_pass_on_the_embedded_stack(tmp_path: Path) -> None:
     assert len(history(tmp_path / "run")) == counts["sent"] + told["warm_up"]["sent"]
 
 
-def test_the_same_seed_sends_the_same_inputs_and_another_seed_others(tmp_path: Path) -> None:
-    for name, seed in (("one", 3), ("again", 3), ("other", 4)):
-        assert loadcheck("run", PETS, *SHORT, "--seed", seed, "--out", tmp_path / name).code == 0
+def test_the_same_seed_sends_the_same_inputs_by_any_transport_and_another_seed_others(tmp_path: Path) -> None:
+    for name, seed, transport in (("one", 3, "wire"), ("again", 3, "aiohttp"), ("other", 4, "wire")):
+        options = ("--seed", seed, "--transport", transport, "--out", tmp_path / name)
+        assert loadcheck("run", PETS, *SHORT, *options).code == 0
     one, again, other = (inputs(tmp_path / name) for name in ("one", "again", "other"))
     both = min(len(one), len(again))
     assert both > 1560

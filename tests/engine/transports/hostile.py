@@ -25,6 +25,8 @@ class Visit:
 
     async def say(self, *pieces: bytes) -> None:
         for piece in pieces:
+            if self.writer.transport.is_closing():  # uvloop would not say it with a ConnectionError
+                raise ConnectionResetError
             self.writer.write(piece)
             await self.writer.drain()
 

@@ -242,7 +242,8 @@ async def test_nobody_listens(kind: Kind) -> None:
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, kind: Kind) -> None:
-    async with hostile(echo, self_signed(tmp_path)) as server, running(kind(10.0, MAX_ANSWER, SystemClock())) as transport:
+    trusting_nobody = kind(10.0, MAX_ANSWER, SystemClock())
+    async with hostile(echo, self_signed(tmp_path)) as server, running(trusting_nobody) as transport:
         assert await loss(transport, Message("GET", f"https://127.0.0.1:{server.port}/", Headers({}))) is Lost.CONNECT
         assert server.visits == []
 
