@@ -14,7 +14,7 @@ from loadcheck.doctor.line import About, Level, Line, unusable, warning
 from loadcheck.doctor.pooler import find_pooler
 from loadcheck.doctor.reading import read_catalogue
 from loadcheck.doctor.target import Asker, Target
-from loadcheck.engine.aiohttp_transport import AiohttpTransport
+from loadcheck.engine.transports import transport_to
 from loadcheck.errors import ExitCode, LoadcheckError
 from loadcheck.identity.population import Population, populate
 from loadcheck.oracle.caller import Caller
@@ -130,7 +130,7 @@ class Doctor:
 
     async def _look_at_target(self, population: Population) -> Target:
         target = self.loaded.scenario.target
-        transport = AiohttpTransport(target.timeout, target.max_answer)
+        transport = transport_to(target, self.clock)
         try:
             return await Asker(self.loaded.scenario, self.loaded.folder, population, transport, self.clock).look()
         finally:

@@ -8,7 +8,7 @@ from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Answer, Draw, Lost
-from loadcheck.engine.messages import Composer, Message
+from loadcheck.engine.messages import Composer, Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.identity.population import Identity, Population
 from loadcheck.identity.tokens import Mint
@@ -104,7 +104,7 @@ class Asker:
         """Ask everything."""
         url = self._scenario.target.url
         before = self._clock.wall()
-        answer = await self._ask(Message("GET", f"{url}/", {}))
+        answer = await self._ask(Message("GET", f"{url}/", Headers({})))
         if isinstance(answer, str):
             return Target(url, lost=answer)
         theirs = date_of(answer)
@@ -162,7 +162,7 @@ class Asker:
     async def _page(self, draw: Draw) -> Page | None:
         message = self._signed(draw, self._population[draw.identity])
         headers = {name: value for name, value in message.headers.items() if name.lower() != "prefer"}
-        answer = await self._ask(replace(message, method="HEAD", headers={**headers, "Prefer": "count=exact"}))
+        answer = await self._ask(replace(message.with_headers({**headers, "Prefer": "count=exact"}), method="HEAD"))
         told = None if isinstance(answer, str) else _TOTAL.fullmatch(answer.headers.get("content-range", ""))
         if told is None:
             return None
@@ -173,9 +173,7 @@ class Asker:
         message = self._composer.compose(draw)
         token = self._mint.token(identity)
         return (
-            message
-            if token is None
-            else replace(message, headers={**message.headers, "Authorization": f"Bearer {token}"})
+            message if token is None else message.with_headers({**message.headers, "Authorization": f"Bearer {token}"})
         )
 
     async def _ask(self, message: Message) -> Answer | str:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlsplit
@@ -69,6 +69,10 @@ class Message:
     def headers(self) -> dict[str, str]:
         """All headers but those that frame the message. They hold secrets, so the repr leaves them out."""
         return {**self.shared, **dict(self.own)}
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Message":
+        """Return the message with these headers in place of all of its own."""
+        return replace(self, shared=Headers(headers), own=())
 
 
 class Composer:

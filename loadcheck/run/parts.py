@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadcheck.clock import Clock
-from loadcheck.engine.aiohttp_transport import AiohttpTransport
 from loadcheck.engine.messages import Composer
 from loadcheck.engine.transport import Transport
-from loadcheck.engine.wire import WireTransport
+from loadcheck.engine.transports import transport_to
 from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.stamp import claims_digests
@@ -19,7 +18,6 @@ from loadcheck.run.observer import Observer
 from loadcheck.run.preflight import Preflight
 from loadcheck.run.preparation import Prepared, prepare
 from loadcheck.scenario.load import LoadedScenario
-from loadcheck.scenario.model import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ async def put_together(loaded: LoadedScenario, clock: Clock, observer: Observer)
     async with AsyncExitStack() as stack:
         database = Database(target.database.get_secret_value())
         stack.push_async_callback(database.close)
-        transport = _transport(target, clock)
+        transport = transport_to(target, clock)
         stack.push_async_callback(transport.close)
         prepared = await prepare(loaded, database, clock, observer)
         context = Context(prepared.population, Caller(loaded.scenario.stack.postgrest), prepared.marks.run)
@@ -64,9 +62,3 @@ async def put_together(loaded: LoadedScenario, clock: Clock, observer: Observer)
 def _composer(prepared: Prepared, url: str, context: Context) -> Composer:
     authorization = prepared.authorizations.authorization
     return Composer(prepared.scenario, prepared.population, url, authorization, context.nonce, prepared.mark)
-
-
-def _transport(target: Target, clock: Clock) -> Transport:
-    if target.transport == "aiohttp" or target.proxy:
-        return AiohttpTransport(target.timeout, target.max_answer, clock, target.proxy or None)
-    return WireTransport(target.timeout, target.max_answer, clock)
