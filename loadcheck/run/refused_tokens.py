@@ -30,7 +30,7 @@ class Refused:
 
     def instead(self, message: Message) -> Message:
         """Return the message with this token in the place of its own."""
-        return replace(message, headers={**message.headers, "Authorization": self.authorization})
+        return message.with_headers({**message.headers, "Authorization": self.authorization})
 
 
 class RefusedTokens:
