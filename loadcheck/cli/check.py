@@ -36,7 +36,7 @@ def _load(scenario: Scenario) -> str:
 
 
 def _phase(phase: Phase) -> str:
-    length = f"{phase.duration:g} s" if phase.duration is not None else _count(phase.requests or 0, "request")
+    length = f"{phase.duration:g} s" if phase.duration is not None else _count(phase.budget or 0, "request")
     return f"{phase.name} ({length})"
 
 

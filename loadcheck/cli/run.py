@@ -40,6 +40,11 @@ _NO_FILES: Final = Files()
 @click.option("--duration", help="How long each measured phase lasts, such as 30s.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Callers of each closed-loop phase.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder; default: a new one in reports/.")
+@click.option(
+    "--reproduce/--no-reproduce",
+    default=None,
+    help="Look for the fewest exchanges that show a finding again; by default on the embedded stack only.",
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
 @with_files
 def command(  # noqa: PLR0913 -- the options of the command line
@@ -55,6 +60,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     duration: str | None,
     concurrency: int | None,
     out: Path | None,
+    reproduce: bool | None,
     settings: tuple[str, ...],
     files: Files,
 ) -> ExitCode:
@@ -66,7 +72,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     chosen = {} if transport is None else {"target.transport": transport}
     loaded = with_load(load(scenario, {**overrides(settings), **chosen}), duration, concurrency)
     given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)
-    return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out), files)
+    return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out, reproduce), files)
 
 
 def run_and_report(loaded: LoadedScenario, given: Given, options: RunOptions, files: Files = _NO_FILES) -> ExitCode:

@@ -77,7 +77,7 @@ async def _prove(detectors: Sequence[Detector], console: Console, folder: Path) 
 
 async def _run(detector: Detector, twin: str, folder: Path) -> tuple[Ended | None, ExitCode]:
     loaded = load(_folder(detector) / f"{twin}.yaml")
-    options = RunOptions(_SEED, folder / f"{detector.leak}-{twin}")
+    options = RunOptions(_SEED, folder / f"{detector.leak}-{twin}", reproduce=False)
     return await carry_out(loaded, Given(embedded=True), options, _Silent())
 
 

@@ -1,11 +1,11 @@
-"""Diagnosis: from what was seen when a finding was asked about again, to one cause."""
+"""Diagnosis: from what was seen when a finding was asked about again, to one cause and the reasoning in three lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from loadcheck.judge.errors import LOST_SETTINGS
-from loadcheck.judge.verdict import Cause
+from loadcheck.judge.verdict import Cause, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,64 +24,144 @@ class Trial:
         """Tell it in words."""
         return f"{self.wrong} of {self.asked} wrong" if self.asked else "could not be tried"
 
+    @property
+    def always(self) -> bool:
+        """Whether each one was wrong."""
+        return 0 < self.asked == self.wrong
+
+    @property
+    def never(self) -> bool:
+        """Whether it was tried, and none was wrong."""
+        return self.asked > 0 == self.wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Observations:
     """What asking again has shown.
 
     Attributes:
-        fresh: Each asked as the first on a backend that nobody had used.
-        replayed: The inputs up to the finding, one after another on fresh backends.
+        alone: Asked with nobody else about.
+        fresh: Whether that was each time on a backend that nobody had used before.
+        directly: Rows that PostgreSQL shows the identity wrongly, asked without anything between.
+        replayed: What led to the finding, one after another.
+        stamped: Whether the wrong answer has a stamp, which showed the right settings.
         immutable: Functions that promise not to depend on settings, and read them.
         holes: What in the catalogue lets rows through whoever asks.
     """
 
-    fresh: Trial = Trial()
+    alone: Trial = Trial()
+    fresh: bool = False
+    directly: Trial = Trial()
     replayed: Trial = Trial()
+    stamped: bool = False
     immutable: Sequence[str] = ()
     holes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A cause, and the reasoning that led to it, a line each."""
+    """A cause, and the reasoning that led to it: three lines, or none where there was nothing to reason from."""
 
     cause: Cause
     reasoning: tuple[str, ...]
 
 
+_Conclusion = tuple[Cause, str]
+
 _ALWAYS: Final = "wrong even where nobody was before: the rules themselves let it through"
+_RULES: Final = "PostgreSQL itself shows it so: the rules themselves let it through"
 _SEQUENCE: Final = "wrong after others, one at a time: something stays on the connection"
 _CONCURRENCY: Final = "right one at a time, wrong under concurrency: statements of several callers mix"
+_BETWEEN: Final = "PostgreSQL is right, alone it is wrong: it happens between the two"
+_KEPT: Final = "something is kept on a connection or in a cache: the stamp would tell which (`doctor --install-stamp`)"
+_NOT_SEEN: Final = "right one at a time: it takes concurrency, or what was asked long before"
+_UNTRIED: Final = "more could not be tried"
 
 
-def diagnose(seen: Observations, code: str) -> Diagnosis:
+def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
     """Name the cause of a finding.
 
     Args:
         seen: What asking again has shown.
-        code: The error code of the finding's answer, if it has one.
+        verdict: That on the finding's first answer.
     """
-    if code in LOST_SETTINGS:
-        return Diagnosis(Cause.TRANSACTION_FRAMING, (f"{code}: the statement ran without its settings",))
-    if not seen.fresh.asked:
+    if verdict.cause is not Cause.UNDETERMINED:
+        return Diagnosis(verdict.cause, _known(verdict))
+    if verdict.code in LOST_SETTINGS:
+        return Diagnosis(Cause.TRANSACTION_FRAMING, _lost_settings(verdict.code))
+    if not (seen.alone.asked or seen.directly.asked):
         return Diagnosis(Cause.UNDETERMINED, ())
-    told = (f"on fresh backends: {seen.fresh}", f"the run's inputs one at a time: {seen.replayed}")
-    cause, conclusion = _conclude(seen)
-    return Diagnosis(cause, (*told, conclusion))
+    cause, conclusion = _on_fresh_backends(seen) if seen.fresh else _on_used_backends(seen)
+    return Diagnosis(cause, (*_told(seen), conclusion))
 
 
-def _conclude(seen: Observations) -> tuple[Cause, str]:
-    if seen.fresh.wrong == seen.fresh.asked:
-        return Cause.POLICY, _blaming(_ALWAYS, seen.holes)
-    if seen.replayed.wrong and seen.immutable:
-        return Cause.PLAN_CACHE, _blaming(_SEQUENCE, seen.immutable)
+def _told(seen: Observations) -> tuple[str, str]:
+    where = "on fresh backends" if seen.fresh else "through the target"
+    return (
+        f"asked alone {where}: {seen.alone}",
+        f"directly in PostgreSQL as the identity: {seen.directly}; what led to it, one at a time: {seen.replayed}",
+    )
+
+
+def _on_fresh_backends(seen: Observations) -> _Conclusion:
+    if seen.alone.always:
+        return (Cause.UNDETERMINED, _BETWEEN) if seen.directly.never else _policy(seen, _ALWAYS)
     if seen.replayed.wrong:
-        return Cause.SESSION_STATE, _SEQUENCE
+        return _left_behind(seen)
     if seen.replayed.asked:
         return Cause.TRANSACTION_FRAMING, _CONCURRENCY
-    return Cause.UNDETERMINED, "right on fresh backends, and more could not be tried"
+    return Cause.UNDETERMINED, _UNTRIED
+
+
+def _on_used_backends(seen: Observations) -> _Conclusion:
+    """Conclude what can be said where backends cannot be ended: what others left there may be in every answer."""
+    if seen.directly.always:
+        return _policy(seen, _RULES)
+    if not seen.directly.asked:
+        return Cause.UNDETERMINED, _UNTRIED
+    if not (seen.alone.wrong or seen.replayed.wrong):
+        return Cause.UNDETERMINED, _NOT_SEEN
+    return _left_behind(seen) if seen.stamped else (Cause.UNDETERMINED, _KEPT)
+
+
+def _policy(seen: Observations, reason: str) -> _Conclusion:
+    return Cause.POLICY, _blaming(reason, seen.holes)
+
+
+def _left_behind(seen: Observations) -> _Conclusion:
+    if seen.immutable:
+        return Cause.PLAN_CACHE, _blaming(_SEQUENCE, seen.immutable)
+    return Cause.SESSION_STATE, _SEQUENCE
 
 
 def _blaming(reason: str, suspects: Sequence[str]) -> str:
     return f"{reason} ({'; '.join(suspects)})" if suspects else reason
+
+
+def _known(verdict: Verdict) -> tuple[str, ...]:
+    """Return the reasoning where the answer and its stamp have told the cause."""
+    match verdict.cause:
+        case Cause.GATEWAY:
+            return (
+                "the stamp on the answer is another exchange's",
+                "so PostgREST made it once, and for somebody else",
+                "whatever stands before PostgREST gave one caller's answer to another",
+            )
+        case Cause.TRANSACTION_FRAMING if verdict.code:
+            return _lost_settings(verdict.code)
+        case Cause.TRANSACTION_FRAMING:
+            return (
+                "the stamp on the answer does not show this request's settings",
+                "PostgREST sets them anew in each transaction, before its query",
+                "the query ran outside of that transaction, or within another caller's",
+            )
+        case _:
+            return ()
+
+
+def _lost_settings(code: str) -> tuple[str, ...]:
+    return (
+        f"the answer is PostgreSQL's error {code}",
+        "it comes where a statement runs without the settings or the transaction it was sent with",
+        "whatever shares the backends hands them on between the statements of one request",
+    )

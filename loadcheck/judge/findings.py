@@ -3,8 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from loadcheck.engine.events import Exchange
+from loadcheck.engine.events import Draw, Exchange
+from loadcheck.judge.trail import Led
 from loadcheck.judge.verdict import Cause, Symptom, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """Exchanges that show a finding again.
+
+    Attributes:
+        draws: The exchanges, in the order of sending.
+        concurrency: By how many clients at once.
+        repeat: How often the list is gone through.
+        fresh: Whether each replay began on fresh backends.
+    """
+
+    draws: tuple[Draw, ...]
+    concurrency: int = 1
+    repeat: int = 1
+    fresh: bool = True
 
 
 @dataclass(slots=True)
@@ -21,6 +39,9 @@ class Finding:
         verdict: The verdict on the first.
         victims: The identities it happened to.
         reasoning: How its cause was found out, a line each.
+        led: What led to the first.
+        reproduction: The fewest exchanges found that show it again; None when none were.
+        unreproduced: Why there is no reproduction; empty when there is one, or when none was sought.
     """
 
     id: str
@@ -34,6 +55,9 @@ class Finding:
     count: int = 0
     victims: set[int] = field(default_factory=set)
     reasoning: tuple[str, ...] = ()
+    led: Led = field(default_factory=Led)
+    reproduction: Reproduction | None = None
+    unreproduced: str = ""
 
 
 class Findings:

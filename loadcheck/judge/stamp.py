@@ -78,7 +78,12 @@ def nonce_of(run: str, draw: Draw) -> str:
 
 def stamp_of(answer: Answer) -> Stamp | None:
     """Return the stamp on an answer; None when it has none, as error answers do."""
-    match = _FORM.fullmatch(answer.headers.get(HEADER, ""))
+    return stamp_in(answer.headers.get(HEADER, ""))
+
+
+def stamp_in(header: str) -> Stamp | None:
+    """Return the stamp that a header's value holds; None when it holds none."""
+    match = _FORM.fullmatch(header)
     if match is None:
         return None
     pid, server, at, digest, nonce, role = match.groups()

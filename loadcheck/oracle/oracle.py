@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ import asyncpg
 from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.identity.population import Population, bindings, variables
 from loadcheck.oracle.caller import Caller
-from loadcheck.oracle.database import GONE, Away, Database, sql_problem
+from loadcheck.oracle.database import GONE, Away, Connection, Database, sql_problem
 from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.query import Bindings, Query, Raw
 from loadcheck.oracle.truth import Reading, Truth, reading_of, truth_of
@@ -126,6 +127,15 @@ class Oracle:
         asked = self._everyone(question)
         return [(one.identity, reading.truth) for one, reading in zip(asked, await self.read_again(asked), strict=True)]
 
+    def as_identity(self, identity: int) -> AbstractAsyncContextManager[Connection]:
+        """Return what yields a fresh connection in a transaction set up as PostgREST sets up an identity's.
+
+        Raises:
+            UsageProblem: nothing gives the identity a role.
+        """
+        claims = self._caller.claims(self._population[identity])
+        return self._database.as_identity(json.dumps(claims), str(claims["role"]), self._search_path, self._pre_request)
+
     def _everyone(self, question: Question) -> list[Asked]:
         return [
             Asked(question.request, identity.index, question.values)
@@ -198,13 +208,7 @@ class Oracle:
         raise first
 
     async def _read_as_identity(self, query: Query, question: Question) -> Raw:
-        claims = self._caller.claims(self._population[question.identity])
-        async with (
-            self._as_identity_slots,
-            self._database.as_identity(
-                json.dumps(claims), str(claims["role"]), self._search_path, self._pre_request
-            ) as connection,
-        ):
+        async with self._as_identity_slots, self.as_identity(question.identity) as connection:
             (raw,) = await query.run(connection, [query.select(self._bindings(question))])
             return raw
 

@@ -16,6 +16,7 @@ from loadcheck.record.stored import (
     StoredFinding,
     StoredIdentity,
     StoredMessage,
+    StoredReproduction,
 )
 from loadcheck.scenario.model import Scenario, TokenKind
 from loadcheck.scenario.problems import Place
@@ -30,12 +31,14 @@ class FindingWriter:
     Attributes:
         place: Tells where a request stands in the scenario's file, by its index.
         compose: Gives what is sent for a draw.
+        reproduction: Tells of the fewest exchanges that show a finding again.
     """
 
     scenario: Scenario
     population: Sequence[Identity]
     place: Callable[[int], Place]
     compose: Callable[[Draw], Message]
+    reproduction: Callable[[Finding], StoredReproduction | None]
 
     def stored(self, finding: Finding) -> StoredFinding:
         """Return the whole finding."""
@@ -56,6 +59,8 @@ class FindingWriter:
             "vars": dict(zip(request.vars, exchange.draw.values, strict=False)),
             "evidence": _evidence(verdict.evidence),
             "reproduce": self._message(exchange.draw),
+            "reproduction": self.reproduction(finding),
+            "unreproduced": finding.unreproduced,
         }
 
     def _message(self, draw: Draw) -> StoredMessage:

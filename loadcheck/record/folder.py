@@ -69,6 +69,19 @@ class RunFolder:
         """Write findings.json; again as often as there are new ones."""
         self._write("findings.json", _json(findings))
 
+    def write_reproduction(self, files: Mapping[str, str]) -> None:
+        """Write a finding's files, each at its path in the folder.
+
+        Raises:
+            EnvironmentProblem: one cannot be written.
+        """
+        for name, text in files.items():
+            try:
+                (self.path / name).parent.mkdir(exist_ok=True)
+            except OSError as error:
+                raise _unusable(self.path / name, error) from None
+            self._write(name, text)
+
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, which marks the run as complete."""
         self._write(_SUMMARY, _json(summary))
@@ -85,7 +98,8 @@ class RunFolder:
         Raises:
             EnvironmentProblem: it cannot be written, by lack of space for one.
         """
-        draft = self.path / f".{name}.new"
+        draft = self.path / name
+        draft = draft.with_name(f".{draft.name}.new")
         try:
             draft.write_bytes(hide_tokens(text).encode("utf-8", "replace"))
             draft.replace(self.path / name)

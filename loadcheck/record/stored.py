@@ -130,6 +130,21 @@ class StoredPlace(TypedDict):
     line: int
 
 
+class StoredReproduction(TypedDict):
+    """The fewest exchanges found that show a finding again, and the files, in the run folder, that send them.
+
+    `fresh`: whether each replay began on fresh backends. `told`: in words, such as `keeper#1 list, then no-claim list`.
+    """
+
+    exchanges: int
+    concurrency: int
+    repeat: int
+    fresh: bool
+    told: str
+    scenario: str
+    script: str
+
+
 class StoredFinding(FindingHead):
     """A finding with its evidence, as findings.json holds it."""
 
@@ -145,6 +160,8 @@ class StoredFinding(FindingHead):
     vars: dict[str, Any]
     evidence: StoredEvidence
     reproduce: StoredMessage
+    reproduction: StoredReproduction | None
+    unreproduced: str
 
 
 class StoredPair(TypedDict):

@@ -64,7 +64,7 @@ def svg(run: StoredRun) -> str:
 
 def end_report(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> RenderableType:
     """Return the end report of a run, for a console of 80 columns or any other width."""
-    return Group(*_verdict(summary), *_sections(summary, findings), Text(""), *_end(summary, folder))
+    return Group(*_verdict(summary), *_sections(summary, findings, folder), Text(""), *_end(summary, folder))
 
 
 def _verdict(summary: Summary) -> Iterator[RenderableType]:
@@ -134,9 +134,9 @@ def _sure(summary: Summary) -> Iterator[str]:
         yield f"{canaries['caught']:,} of {plural(canaries['planted'], 'canary', 'canaries')} caught"
 
 
-def _sections(summary: Summary, findings: Sequence[StoredFinding]) -> Iterator[RenderableType]:
+def _sections(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> Iterator[RenderableType]:
     if findings:
-        yield from _section(plural(len(findings), "finding"), Stories(findings))
+        yield from _section(plural(len(findings), "finding"), Stories(findings, folder))
     if summary["thresholds"]:
         yield from _section("thresholds", thresholds_table(summary["thresholds"]))
     yield from _section("requests", requests_table(summary["requests"]))

@@ -20,7 +20,7 @@ def share_done(phase: PhaseTally, now: float) -> float:
         return 0.0
     if phase.phase.duration is not None:
         return min(max((now - phase.started) / phase.phase.duration, 0.0), 1.0)
-    return min(phase.timed.counts.sent / (phase.phase.requests or 1), 1.0)
+    return min(phase.timed.counts.sent / (phase.phase.budget or 1), 1.0)
 
 
 def extent(phase: PhaseTally, now: float) -> str:
@@ -28,12 +28,12 @@ def extent(phase: PhaseTally, now: float) -> str:
     if phase.phase.duration is not None:
         elapsed = min(max(now - (phase.started or 0.0), 0.0), phase.phase.duration)
         return f"{seconds(int(elapsed))} of {seconds(phase.phase.duration)}"
-    return f"{phase.timed.counts.sent:,} of {phase.phase.requests or 0:,} requests"
+    return f"{phase.timed.counts.sent:,} of {phase.phase.budget or 0:,} requests"
 
 
 def load(phase: Phase) -> str:
     """Return what a phase asks for: `concurrency 32 for 30 s`, or `400/s to 800/s for 30 s`."""
-    size = f" for {seconds(phase.duration)}" if phase.duration else f", {plural(phase.requests or 0, 'request')}"
+    size = f" for {seconds(phase.duration)}" if phase.duration else f", {plural(phase.budget or 0, 'request')}"
     if phase.concurrency is not None:
         return f"concurrency {phase.concurrency}{size}"
     ramp = f" to {rate(phase.ramp_to)}" if phase.ramp_to is not None else ""

@@ -1,6 +1,7 @@
 """Findings as short stories: who asked what, what should have come, what came, and how to see it again."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
@@ -9,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from loadcheck.judge.verdict import Cause
-from loadcheck.record.stored import StoredEvidence, StoredFinding, StoredIdentity, StoredMessage
+from loadcheck.record.stored import StoredEvidence, StoredFinding, StoredIdentity, StoredMessage, StoredReproduction
 from loadcheck.report.curl import LONGEST_BODY, curl_lines, quoted
 from loadcheck.report.figures import plural, seconds, times
 from loadcheck.report.headlines import headline
@@ -28,14 +29,15 @@ _NARROWEST: Final = 20
 class Stories:
     """The findings of a run, as many as a reader takes in; the others are named."""
 
-    def __init__(self, findings: Sequence[StoredFinding]) -> None:
+    def __init__(self, findings: Sequence[StoredFinding], folder: Path) -> None:
         self._findings = findings
+        self._folder = folder
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for number, finding in enumerate(self._findings[:_TOLD]):
             if number:
                 yield Text("")
-            yield from _story(finding, options.max_width)
+            yield from _story(finding, self._folder, options.max_width)
         others = self._findings[_TOLD:]
         if others:
             yield Text("")
@@ -49,16 +51,40 @@ def _title(finding: StoredFinding, width: int) -> str:
     return cut(f"{finding['id']}  {finding['symptom']}: {headline(finding)}", width)
 
 
-def _story(finding: StoredFinding, width: int) -> Iterator[Text]:
+def _story(finding: StoredFinding, folder: Path, width: int) -> Iterator[Text]:
     yield _line(_title(finding, width), "bold red")
     for label, text, style in _facts(finding, width):
         yield _line(cut(f"{'':<{_INDENT}}{label:<{_LABEL}}{text}", width), style)
-    for label, text, style in _wrapped("repeat", _needed(finding["reproduce"]), width):
-        yield _line(cut(f"{'':<{_INDENT}}{label:<{_LABEL}}{text}", width), style)
+    if finding["reproduction"] is not None:
+        yield from _replay(finding["reproduction"], folder, width)
+    else:
+        yield from _repeat(finding, width)
+
+
+def _replay(found: StoredReproduction, folder: Path, width: int) -> Iterator[Text]:
+    """Tell the fewest exchanges that show it, and what sends them."""
+    told = (
+        f"{plural(found['exchanges'], 'exchange')} {'show' if found['exchanges'] > 1 else 'shows'} it: {found['told']}"
+    )
+    yield from _labelled("repeat", told, width)
+    yield _line(f"{quoted(program())} run {quoted(str(folder / found['scenario']))}", "cyan")
+    yield _line(f"sh {quoted(str(folder / found['script']))}", "cyan")
+
+
+def _repeat(finding: StoredFinding, width: int) -> Iterator[Text]:
+    """Tell how to send the finding's own exchange again."""
+    if finding["unreproduced"]:
+        yield from _labelled("not again", finding["unreproduced"], width)
+    yield from _labelled("repeat", _needed(finding["reproduce"]), width)
     for line in curl_lines(finding["reproduce"], width):
         yield _line(line, "cyan")
     if len(finding["reproduce"]["body"] or "") > LONGEST_BODY:
         yield _line("    (its body is in findings.json)")
+
+
+def _labelled(label: str, text: str, width: int) -> Iterator[Text]:
+    for left, line, style in _wrapped(label, text, width):
+        yield _line(cut(f"{'':<{_INDENT}}{left:<{_LABEL}}{line}", width), style)
 
 
 def _needed(message: StoredMessage) -> str:

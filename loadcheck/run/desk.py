@@ -1,11 +1,12 @@
 """Where every exchange ends: counted, written down and, if it shows something new, told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loadcheck.engine.events import Exchange, Missed, PhaseEnded, PhaseStarted
 from loadcheck.identity.population import Population
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.grounds import Grounds
+from loadcheck.judge.trail import Trail
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.history import History
 from loadcheck.record.series import SeriesFile
@@ -23,6 +24,7 @@ class Desk:
         tally: What is counted.
         findings: What is found.
         series: Where samples of the tally go.
+        trail: What was sent last.
     """
 
     population: Population
@@ -33,6 +35,7 @@ class Desk:
     history: History
     series: SeriesFile
     observer: Observer
+    trail: Trail = field(default_factory=Trail)
 
     def deliver(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
         """Count and record an exchange; tell of it if it is a finding not seen before.
@@ -46,6 +49,7 @@ class Desk:
         if verdict.ruling is Ruling.VIOLATION:
             finding = self.findings.add(exchange, verdict, self._mixes(exchange, verdict))
             if finding is not None:
+                finding.led = self.trail.led_to(exchange)
                 self.observer.finding(finding)
 
     def take_note(self, event: PhaseStarted | Missed | PhaseEnded) -> None:

@@ -154,6 +154,7 @@ class Load:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Exchange):
+            self._desk.trail.add(event)
             self._judging.take(event)
             return
         if isinstance(event, PhaseStarted):

@@ -1,11 +1,13 @@
 """What a run may do to the servers under test beside asking them: nothing, unless they are ours."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from loadcheck.run.faults import Break
-from loadcheck.run.inquiry import Freshen
 from loadcheck.scenario.fault import FaultKind
+
+Freshen = Callable[[], Awaitable[None]]
+"""Ends every backend of the single role, so that the next request finds a new one."""
 
 
 @dataclass(frozen=True, slots=True)

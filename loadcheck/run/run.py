@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import Final
 
 from loadcheck.clock import Clock
+from loadcheck.engine.messages import target_url
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Outcome, decide
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
+from loadcheck.record.reproduction import ReproductionWriter
 from loadcheck.record.series import SeriesFile
 from loadcheck.record.stored import StoredAlike, StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
+from loadcheck.run.aftermath import look_into
+from loadcheck.run.asking import Asking
 from loadcheck.run.blindness import blind_spots, blindness
 from loadcheck.run.canaries import told_canaries, unproven
 from loadcheck.run.desk import Desk
 from loadcheck.run.fault_figures import told_faults, unmade_faults
 from loadcheck.run.faults import Faults
 from loadcheck.run.figures import figures
-from loadcheck.run.inquiry import Inquiry
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.load import Load
@@ -44,10 +47,12 @@ class RunOptions:
     Attributes:
         seed: All inputs are drawn from it.
         out: The run folder; None for a new one below `reports/`.
+        reproduce: Whether to look for the fewest exchanges that show a finding again; None: on the embedded stack only.
     """
 
     seed: int
     out: Path | None = None
+    reproduce: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,9 @@ class Run:
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
                 facts = await self._load(parts, judging, desk, faults)
             facts = replace(facts, history=history.kept)
-            await self._explain(parts, findings)
+            await self._explain(parts, desk)
             outcome = self._outcome(parts.prepared, judging, desk, facts)
-            place = partial(self._loaded.place, "requests")
-            writer = FindingWriter(self._scenario, population, place, parts.composer.compose)
-            return _write_down(folder, writer, outcome, desk, facts)
+            return self._write_down(folder, parts, outcome, desk, facts)
 
     def _begun(self, parts: Parts) -> Begun:
         context = parts.context
@@ -152,11 +155,10 @@ class Run:
     def _blind_spots(self, prepared: Prepared) -> Iterator[str]:
         return blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
 
-    async def _explain(self, parts: Parts, findings: Findings) -> None:
-        if not findings or self._interruption.code is not None:
-            return
-        self._observer.step("asking about the findings again, to name their cause")
-        await Inquiry(parts, self._options.seed, self._clock, self._powers.freshen).explain(findings)
+    async def _explain(self, parts: Parts, desk: Desk) -> None:
+        if desk.findings and self._interruption.code is None:
+            asking = Asking(parts, self._clock, self._powers.freshen)
+            await look_into(desk, asking, self._observer, reproduce=self._options.reproduce)
 
     def _outcome(self, prepared: Prepared, judging: Judging, desk: Desk, facts: RunFacts) -> Outcome:
         # What lists its exchanges asks whether just these are answered rightly, and claims nothing beyond them.
@@ -175,10 +177,16 @@ class Run:
             blind.append("no backend was handed from one identity to another: run longer, with more concurrency")
         return blind
 
-
-def _write_down(folder: RunFolder, writer: FindingWriter, outcome: Outcome, desk: Desk, facts: RunFacts) -> Ended:
-    findings = [writer.stored(finding) for finding in desk.findings]
-    summary = build_summary(desk.tally, list(desk.findings), outcome, facts)
-    folder.write_findings(findings)
-    folder.write_summary(summary)
-    return Ended(summary, findings, folder.path)
+    def _write_down(self, folder: RunFolder, parts: Parts, outcome: Outcome, desk: Desk, facts: RunFacts) -> Ended:
+        scenario, population, compose = self._scenario, parts.prepared.population, parts.composer.compose
+        base = target_url(scenario.target.url)
+        reproductions = ReproductionWriter(scenario, population, self._loaded.folder, compose, base)
+        place = partial(self._loaded.place, "requests")
+        writer = FindingWriter(scenario, population, place, compose, reproductions.stored)
+        findings = [writer.stored(finding) for finding in desk.findings]
+        for finding in desk.findings:
+            folder.write_reproduction(reproductions.files(finding))
+        summary = build_summary(desk.tally, list(desk.findings), outcome, facts)
+        folder.write_findings(findings)
+        folder.write_summary(summary)
+        return Ended(summary, findings, folder.path)

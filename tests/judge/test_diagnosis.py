@@ -3,33 +3,74 @@
 import pytest
 
 from loadcheck.judge.diagnosis import Observations, Trial, diagnose
-from loadcheck.judge.verdict import Cause
+from loadcheck.judge.verdict import Cause, Ruling, Symptom, Verdict
 
 NEVER, ALWAYS, SOMETIMES, UNTRIED = Trial(0, 3), Trial(3, 3), Trial(1, 50), Trial()
 READER = ("IMMUTABLE function who()",)
 
 
+def wrong(code: str = "", cause: Cause = Cause.UNDETERMINED) -> Verdict:
+    return Verdict(Ruling.VIOLATION, Symptom.SWAPPED, code=code, cause=cause)
+
+
 @pytest.mark.parametrize(
-    ("fresh", "replayed", "immutable", "code", "cause"),
+    ("alone", "directly", "replayed", "immutable", "code", "cause"),
     [
-        (ALWAYS, SOMETIMES, READER, "", Cause.POLICY),
-        (NEVER, SOMETIMES, (), "", Cause.SESSION_STATE),
-        (NEVER, SOMETIMES, READER, "", Cause.PLAN_CACHE),
-        (NEVER, NEVER, READER, "", Cause.TRANSACTION_FRAMING),
-        (UNTRIED, UNTRIED, READER, "", Cause.UNDETERMINED),
-        (NEVER, UNTRIED, (), "", Cause.UNDETERMINED),
-        (ALWAYS, ALWAYS, (), "22P02", Cause.TRANSACTION_FRAMING),
-        (UNTRIED, UNTRIED, (), "25P02", Cause.TRANSACTION_FRAMING),
+        (ALWAYS, ALWAYS, SOMETIMES, READER, "", Cause.POLICY),
+        (ALWAYS, UNTRIED, SOMETIMES, READER, "", Cause.POLICY),
+        (ALWAYS, NEVER, SOMETIMES, (), "", Cause.UNDETERMINED),
+        (NEVER, NEVER, SOMETIMES, (), "", Cause.SESSION_STATE),
+        (NEVER, UNTRIED, SOMETIMES, READER, "", Cause.PLAN_CACHE),
+        (NEVER, NEVER, NEVER, READER, "", Cause.TRANSACTION_FRAMING),
+        (UNTRIED, UNTRIED, UNTRIED, READER, "", Cause.UNDETERMINED),
+        (NEVER, UNTRIED, UNTRIED, (), "", Cause.UNDETERMINED),
+        (ALWAYS, UNTRIED, ALWAYS, (), "22P02", Cause.TRANSACTION_FRAMING),
+        (UNTRIED, UNTRIED, UNTRIED, (), "25P02", Cause.TRANSACTION_FRAMING),
     ],
 )
-def test_each_pattern_has_its_cause(
-    fresh: Trial, replayed: Trial, immutable: tuple[str, ...], code: str, cause: Cause
+def test_on_fresh_backends(
+    alone: Trial, directly: Trial, replayed: Trial, immutable: tuple[str, ...], code: str, cause: Cause
 ) -> None:
-    diagnosis = diagnose(Observations(fresh, replayed, immutable, holes=("view v",)), code)
+    seen = Observations(alone, True, directly, replayed, immutable=immutable, holes=("view v",))  # noqa: FBT003
+    diagnosis = diagnose(seen, wrong(code))
     assert diagnosis.cause is cause
-    assert (cause is Cause.UNDETERMINED and not fresh.asked) or diagnosis.reasoning
+    assert len(diagnosis.reasoning) == (3 if alone.asked or code else 0)
+
+
+@pytest.mark.parametrize(
+    ("alone", "directly", "replayed", "stamped", "cause"),
+    [
+        (ALWAYS, ALWAYS, UNTRIED, False, Cause.POLICY),
+        (NEVER, ALWAYS, NEVER, True, Cause.POLICY),
+        (ALWAYS, NEVER, ALWAYS, True, Cause.SESSION_STATE),
+        (NEVER, NEVER, SOMETIMES, True, Cause.SESSION_STATE),
+        (NEVER, NEVER, SOMETIMES, False, Cause.UNDETERMINED),
+        (NEVER, NEVER, NEVER, True, Cause.UNDETERMINED),
+        (ALWAYS, UNTRIED, ALWAYS, True, Cause.UNDETERMINED),
+    ],
+)
+def test_on_a_target_only_what_is_sure_is_said(
+    alone: Trial,
+    directly: Trial,
+    replayed: Trial,
+    stamped: bool,  # noqa: FBT001 -- a table
+    cause: Cause,
+) -> None:
+    seen = Observations(alone=alone, directly=directly, replayed=replayed, stamped=stamped)
+    diagnosis = diagnose(seen, wrong())
+    assert diagnosis.cause is cause
+    assert len(diagnosis.reasoning) == 3
+
+
+@pytest.mark.parametrize("cause", [Cause.GATEWAY, Cause.TRANSACTION_FRAMING])
+def test_what_the_answer_itself_tells_has_its_reasoning(cause: Cause) -> None:
+    diagnosis = diagnose(Observations(), wrong(cause=cause))
+    assert diagnosis.cause is cause
+    assert len(diagnosis.reasoning) == 3
 
 
 def test_the_reasoning_names_who_is_at_fault() -> None:
-    assert "view v" in diagnose(Observations(ALWAYS, NEVER, (), ("view v",)), "").reasoning[-1]
-    assert READER[0] in diagnose(Observations(NEVER, SOMETIMES, READER, ()), "").reasoning[-1]
+    hole = Observations(ALWAYS, fresh=True, holes=("view v",))
+    assert "view v" in diagnose(hole, wrong()).reasoning[-1]
+    plan = Observations(NEVER, fresh=True, replayed=SOMETIMES, immutable=READER)
+    assert READER[0] in diagnose(plan, wrong()).reasoning[-1]

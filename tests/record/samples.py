@@ -1,6 +1,8 @@
 """Runs made up for the tests of record and report: no server is needed to count and to tell."""
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
 
 from loadcheck.engine.events import Answer, Draw, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.messages import Headers, Message
@@ -10,6 +12,7 @@ from loadcheck.judge.findings import Finding
 from loadcheck.judge.outcome import Measured, Outcome, RunVerdict
 from loadcheck.judge.verdict import OK, Cause, Evidence, Ruling, Symptom, Verdict
 from loadcheck.record.findings import FindingWriter
+from loadcheck.record.reproduction import ReproductionWriter
 from loadcheck.record.summary import RunFacts
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
@@ -165,7 +168,12 @@ def place(request: int) -> Place:
 
 
 def writer(scenario: Scenario = SCENARIO) -> FindingWriter:
-    return FindingWriter(scenario, population(scenario), place, compose)
+    identities = population(scenario)
+    return FindingWriter(scenario, identities, place, compose, reproductions(scenario, identities).stored)
+
+
+def reproductions(scenario: Scenario, identities: Sequence[Identity]) -> ReproductionWriter:
+    return ReproductionWriter(scenario, identities, Path("scenarios"), compose, "http://127.0.0.1:3000")
 
 
 FAILED = Outcome(

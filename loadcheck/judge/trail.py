@@ -1,0 +1,83 @@
+"""The trail: which exchanges came last, so that what led to a finding can be told after the run."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from loadcheck.engine.events import Draw, Exchange
+from loadcheck.judge.stamp import stamp_in
+from loadcheck.oracle.stamp import HEADER
+
+_KEPT: Final = 4_000  # a wrong answer may be looked at again as late as so many exchanges after it came
+_BEGINNING: Final = 400
+_BEFORE: Final = 300
+_ON_BACKEND: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """What led to a finding, each in the order of sending and with the finding's own exchange last.
+
+    Attributes:
+        backend: What its backend was used for; empty where no stamp tells which that was.
+        anywhere: All exchanges.
+    """
+
+    backend: tuple[Draw, ...] = ()
+    anywhere: tuple[Draw, ...] = ()
+
+    @property
+    def handed_over_by(self) -> int | None:
+        """Index of the last other identity that used the backend; None where it is not known."""
+        uses = [draw.identity for draw in reversed(self.backend)]
+        return next((identity for identity in uses if identity != uses[0]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    draw: Draw
+    sent: float
+    stamp: str
+
+
+class Trail:
+    """Remembers the latest exchanges, in memory that does not grow with the run."""
+
+    def __init__(self) -> None:
+        self._recent: deque[_Step] = deque(maxlen=_KEPT)
+        self._beginning: list[Draw] = []
+
+    @property
+    def beginning(self) -> tuple[Draw, ...]:
+        """The first exchanges of the run, in the order of their ends."""
+        return tuple(self._beginning)
+
+    def add(self, exchange: Exchange) -> None:
+        """Remember an exchange as it ends."""
+        self._recent.append(_Step(exchange.draw, exchange.sent, _stamp_text(exchange)))
+        if len(self._beginning) < _BEGINNING:
+            self._beginning.append(exchange.draw)
+
+    def led_to(self, exchange: Exchange) -> Led:
+        """Return what led to an exchange that has ended."""
+        sent = exchange.sent
+        earlier = [(step.sent, step.draw.seq, step.draw) for step in self._recent if step.sent <= sent]
+        anywhere = [draw for _, seq, draw in sorted(earlier) if seq != exchange.draw.seq]
+        return Led(self._on_backend(exchange), (*anywhere[-_BEFORE:], exchange.draw))
+
+    def _on_backend(self, exchange: Exchange) -> tuple[Draw, ...]:
+        mine = stamp_in(_stamp_text(exchange))
+        if mine is None:
+            return ()
+        stamped = [(stamp, step.draw) for step in self._recent if (stamp := stamp_in(step.stamp)) is not None]
+        uses = [
+            (stamp.at, draw.seq, draw)
+            for stamp, draw in stamped
+            if (stamp.server, stamp.pid) == (mine.server, mine.pid)
+        ]
+        earlier = [draw for at, _, draw in sorted(uses) if at < mine.at]
+        return (*earlier[-_ON_BACKEND:], exchange.draw)
+
+
+def _stamp_text(exchange: Exchange) -> str:
+    return "" if exchange.answer is None else exchange.answer.headers.get(HEADER, "")
