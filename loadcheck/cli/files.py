@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
@@ -50,11 +50,11 @@ class Files:
             UsageProblem: one cannot be written.
         """
         for name, path in self.paths.items():
-            _write(path, _FORMATS[name][0](run), "w")
+            write_file(path, _FORMATS[name][0](run))
         if self.github:
             click.echo(annotations(run), nl=False)
             if summary := os.environ.get(_SUMMARY):
-                _write(Path(summary), markdown(run), "a")
+                write_file(Path(summary), markdown(run), "a")
 
 
 def with_files(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
@@ -74,7 +74,12 @@ def with_files(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     return gathered
 
 
-def _write(path: Path, text: str, mode: str) -> None:
+def write_file(path: Path, text: str, mode: Literal["w", "a"] = "w") -> None:
+    """Write a file that the user named, or append to it.
+
+    Raises:
+        UsageProblem: it cannot be written.
+    """
     try:
         with path.open(mode, encoding="utf-8", newline="") as file:
             file.write(text)

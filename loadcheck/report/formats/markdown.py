@@ -28,8 +28,8 @@ def markdown(run: StoredRun) -> str:
     """
     summary = run.summary
     parts = [
-        f"### {_SIGNS.get(summary['verdict'], '')} loadcheck: {_text(summary['scenario'])}: {summary['verdict']}",
-        "\n".join(f"- {_text(cut(reason, _REASON))}" for reason in summary["reasons"][:_ROWS]),
+        f"### {_SIGNS.get(summary['verdict'], '')} loadcheck: {escaped(summary['scenario'])}: {summary['verdict']}",
+        "\n".join(f"- {escaped(cut(reason, _REASON))}" for reason in summary["reasons"][:_ROWS]),
         " · ".join(_figures(run)),
         *_findings(run.findings),
         *_thresholds(run),
@@ -54,9 +54,9 @@ def _findings(findings: Sequence[StoredFinding]) -> Iterator[str]:
     for finding in findings[:_FINDINGS]:
         place = finding["place"]
         lines = [
-            f"**{finding['id']} {finding['symptom']}**, cause **{finding['cause']}**: {_text(headline(finding))}",
-            f"- seen {times(finding['count'])}, {_text(place['file'])}:{place['line']}",
-            *(f"- {_text(cut(line, _REASON))}" for line in [finding["reason"], *finding["reasoning"]] if line),
+            f"**{finding['id']} {finding['symptom']}**, cause **{finding['cause']}**: {escaped(headline(finding))}",
+            f"- seen {times(finding['count'])}, {escaped(place['file'])}:{place['line']}",
+            *(f"- {escaped(cut(line, _REASON))}" for line in [finding["reason"], *finding["reasoning"]] if line),
         ]
         yield "\n".join(lines)
     if findings[_FINDINGS:]:
@@ -74,7 +74,7 @@ def _thresholds(run: StoredRun) -> Iterator[str]:
         for each in run.summary["thresholds"]
     ]
     if rows:
-        yield _table(["threshold", "limit", "measured", ""], rows)
+        yield table(["threshold", "limit", "measured", ""], rows)
 
 
 def _requests(run: StoredRun) -> str:
@@ -88,11 +88,12 @@ def _requests(run: StoredRun) -> str:
         ]
         for name, each in run.summary["requests"].items()
     ]
-    return _table(["request", "ok", "violations", "unknown", "p99"], rows)
+    return table(["request", "ok", "violations", "unknown", "p99"], rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [_line(head), "|" + " --- |" * len(head), *(_line([_text(cell) for cell in row]) for row in rows[:_ROWS])]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, its cells being text."""
+    lines = [_line(head), "|" + " --- |" * len(head), *(_line([escaped(cell) for cell in row]) for row in rows[:_ROWS])]
     more = [f"\nand {len(rows) - _ROWS:,} more"] if rows[_ROWS:] else []
     return "\n".join(lines + more)
 
@@ -101,5 +102,6 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text that came from elsewhere so that it marks nothing up and mentions nobody."""
     return _MENTION.sub(rf"\1{_ZERO_WIDTH}", _MARKED.sub(r"\\\1", escape(inert(text), quote=False)))

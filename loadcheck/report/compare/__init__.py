@@ -1,0 +1,1 @@
+"""Two stored runs beside each other: what got worse or better beyond noise."""

@@ -1,0 +1,72 @@
+"""A comparison for people: on the terminal, and as Markdown."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from loadcheck.report.compare.comparison import Change, Comparison, Measured
+from loadcheck.report.figures import milliseconds, rate, share
+from loadcheck.report.formats.markdown import escaped, table
+from loadcheck.report.tables import table_of
+from loadcheck.report.text import plain
+
+_STYLES: Final = {Change.WORSE: "bold red", Change.BETTER: "green", Change.SAME: "", Change.UNKNOWN: "yellow"}
+_SIGNS: Final = {Change.WORSE: "❌", Change.BETTER: "✅", Change.SAME: "", Change.UNKNOWN: "⚠️"}
+_HEAD: Final = ("figure", "base", "run", "change", "95 % interval", "")
+
+
+def comparison_report(comparison: Comparison) -> RenderableType:
+    """Return the comparison for a console of 80 columns or any other width."""
+    parts: list[RenderableType] = [_headline(comparison), Text("")]
+    parts += [plain(f"  {line}") for line in _sentences(comparison)]
+    return Group(*parts, _table(comparison))
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Return the comparison as Markdown, for the comment of a pull request."""
+    sign = "❌" if comparison.regressed else "✅" if comparison.conclusive else "⚠️"
+    rows = [[*_cells(each), f"{_SIGNS[each.change]} {each.change}"] for each in comparison.measured]
+    sentences = "\n".join(f"- {escaped(line)}" for line in _sentences(comparison))
+    parts = [f"### {sign} loadcheck compare: {_conclusion(comparison)}", sentences, table(_HEAD, rows)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _headline(comparison: Comparison) -> Text:
+    style = "bold red" if comparison.regressed else "bold green" if comparison.conclusive else "bold yellow"
+    return Text.assemble(("compare: ", "bold"), (_conclusion(comparison), style))
+
+
+def _conclusion(comparison: Comparison) -> str:
+    if comparison.regressed:
+        return "worse than the base"
+    if not comparison.conclusive:
+        return "too short to tell: run longer"
+    return f"no regression beyond noise and {share(comparison.tolerance)}"
+
+
+def _sentences(comparison: Comparison) -> Iterator[str]:
+    yield from (f"new: {headline}" for headline in comparison.new)
+    yield from (f"gone: {headline}" for headline in comparison.gone)
+    for name, (before, after) in comparison.coverage.items():
+        yield f"covers less: {after:,} {name.replace('_', ' ')}, where the base has {before:,}"
+
+
+def _table(comparison: Comparison) -> Table:
+    made = table_of(*_HEAD)
+    for each in comparison.measured:
+        made.add_row(*map(plain, _cells(each)), Text(each.change, style=_STYLES[each.change]))
+    return made
+
+
+def _cells(measured: Measured) -> list[str]:
+    shown: Callable[[float | None], str] = rate if measured.name == "throughput" else milliseconds
+    found = measured.effect
+    change = ["-", "-"] if found is None else [_signed(found.value), f"{_signed(found.low)} to {_signed(found.high)}"]
+    return [measured.name, shown(measured.base), shown(measured.run), *change]
+
+
+def _signed(part: float) -> str:
+    return f"{part * 100:+.1f} %"

@@ -1,0 +1,112 @@
+"""Two runs beside each other: noise is no regression, and a regression is no noise."""
+
+import json
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadcheck.cli.app import cli
+from loadcheck.engine.randomness import source
+from loadcheck.judge.findings import Finding
+from loadcheck.record.generator import Generator
+from loadcheck.record.sampler import Sampler
+from loadcheck.record.series import Sample
+from loadcheck.record.span import Span
+from loadcheck.record.stored_run import StoredRun
+from loadcheck.record.summary import build_summary
+from loadcheck.report.compare.bootstrap import effect
+from loadcheck.report.compare.comparison import Change, compare
+from tests.record.samples import FACTS, PASSED, finding, tally, writer
+
+COUNTED = tally(violations=False)
+TOLERANCE = 0.25
+
+
+def run_of(seed: int, slower_ms: float = 0.0, seconds: int = 30, findings: tuple[Finding, ...] = ()) -> StoredRun:
+    """A run as noisy as a busy machine: latencies of 30 ms, log-normal, alike in stretches."""
+    chance, drift = source(seed), 0.0
+    series = []
+    for at in range(seconds):
+        drift = 0.7 * drift + chance.gauss(0, 0.08)
+        latency = 30 * 2.718 ** (drift + chance.gauss(0, 0.1)) + slower_ms
+        series.append(sample(float(at + 1), latency))
+    summary = build_summary(COUNTED, list(findings), PASSED, FACTS)
+    return StoredRun(Path("run"), summary, [writer().stored(each) for each in findings], series)
+
+
+def sample(at: float, latency_ms: float) -> Sample:
+    made = Sampler(COUNTED, Span(()), Generator()).sample(at, 32)
+    rate = round(32 / latency_ms * 1000)
+    latencies: dict[str, float | None] = {
+        "p50": latency_ms,
+        "p90": latency_ms * 1.6,
+        "p99": latency_ms * 2.5,
+        "max": latency_ms * 4,
+    }
+    return {**made, "seconds": 1.0, "phase": "steady", "ok": rate, "violation": 0, "latency_ms": latencies}
+
+
+def test_the_same_build_is_no_regression_in_19_of_20_pairs() -> None:
+    worse = sum(compare(run_of(seed), run_of(seed + 1000), TOLERANCE).regressed for seed in range(20))
+    assert worse <= 1
+
+
+def test_twenty_milliseconds_more_are_found_every_time() -> None:
+    for seed in range(20):
+        found = compare(run_of(seed), run_of(seed + 1000, slower_ms=20), TOLERANCE)
+        assert found.regressed
+        assert {each.name for each in found.measured if each.change is Change.WORSE} >= {"p50", "p90"}
+        assert not compare(run_of(seed + 1000, slower_ms=20), run_of(seed), TOLERANCE).regressed
+
+
+@given(st.lists(st.floats(1, 1000), min_size=5, max_size=60), st.floats(0.2, 5))
+def test_the_interval_holds_the_effect_and_scales_with_it(values: list[float], factor: float) -> None:
+    found = effect(values, [value * factor for value in values], source(1))
+    assert found.low <= found.value <= found.high
+    assert found.value == pytest.approx(factor - 1, abs=1e-9)
+
+
+def test_a_run_that_is_too_short_is_told() -> None:
+    found = compare(run_of(1), run_of(2, seconds=4), TOLERANCE)
+    assert not found.conclusive
+    assert not found.regressed
+    assert {each.change for each in found.measured} == {Change.UNKNOWN}
+
+
+def test_findings_are_new_or_gone_whoever_the_seed_drew() -> None:
+    leaking, clean = run_of(1, findings=(finding(),)), run_of(2)
+    assert compare(clean, leaking, TOLERANCE).new == ["keeper#3 asked for list and got rows of keeper#17"]
+    assert compare(clean, leaking, TOLERANCE).regressed
+    assert compare(leaking, clean, TOLERANCE).gone
+    assert compare(leaking, run_of(2, findings=(finding(),)), TOLERANCE).new == []
+
+
+def written(run: StoredRun, folder: Path) -> str:
+    folder.mkdir()
+    (folder / "summary.json").write_bytes(orjson.dumps(run.summary))
+    (folder / "findings.json").write_bytes(orjson.dumps(run.findings))
+    (folder / "series.ndjson").write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in run.series))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("slower", "seconds", "code", "told"),
+    [
+        (0.0, 30, 0, "no regression beyond noise and 25 %"),
+        (20.0, 30, 3, "worse than the base"),
+        (0.0, 4, 2, "too short to tell: run longer"),
+    ],
+)
+def test_the_command_tells_it_and_exits_with_it(
+    tmp_path: Path, slower: float, seconds: int, code: int, told: str
+) -> None:
+    base, run = written(run_of(1), tmp_path / "a"), written(run_of(2, slower, seconds), tmp_path / "b")
+    outputs = ["--markdown", str(tmp_path / "c.md"), "--json", str(tmp_path / "c.json")]
+    ended = CliRunner().invoke(cli, ["compare", base, run, *outputs], standalone_mode=False)
+    assert (ended.return_value, ended.output.splitlines()[0]) == (code, f"compare: {told}")
+    assert told in (tmp_path / "c.md").read_text()
+    assert json.loads((tmp_path / "c.json").read_text())["regressed"] == (code == 3)
