@@ -15,6 +15,7 @@ from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.model import Jwt
 from loadcheck.stack.keys import renewed
 from loadcheck.stack.launch import Launcher
+from loadcheck.stack.network import Network
 from loadcheck.stack.pgbouncer import Bouncer
 from loadcheck.stack.postgres import Postgres
 from loadcheck.stack.postgrest import Postgrest
@@ -32,6 +33,7 @@ class StackFaults:
         postgres: The stack's.
         bouncer: The stack's, if it has one.
         postgrest: The stack's.
+        network: The stretches between them.
         jwt: How its tokens are signed.
         launcher: Keeps secrets, and the folder.
 
@@ -40,13 +42,20 @@ class StackFaults:
     """
 
     def __init__(
-        self, postgres: Postgres, bouncer: Bouncer | None, postgrest: Postgrest, jwt: Jwt, launcher: Launcher
+        self,
+        postgres: Postgres,
+        bouncer: Bouncer | None,
+        postgrest: Postgrest,
+        network: Network,
+        jwt: Jwt,
+        launcher: Launcher,
     ) -> None:
         self.jwt = jwt
         self._launcher = launcher
         self._postgres = postgres
         self._bouncer = bouncer
         self._postgrest = postgrest
+        self._network = network
         self._turns = {name: asyncio.Lock() for name in ("postgres", "pgbouncer", "postgrest")}
 
     @property
@@ -65,6 +74,8 @@ class StackFaults:
             FaultKind.CONFIG_RELOAD: self._between("postgrest", postgrest.reload_config, _nothing),
             FaultKind.ROTATE_JWT_SECRET: self._rotating,
             FaultKind.POSTGREST_RESTART: self._between("postgrest", postgrest.down, postgrest.up_again),
+            FaultKind.SLOW: self._network.breaking,
+            FaultKind.CUT: self._network.breaking,
             **(self._pooled(self._bouncer) if self._bouncer else {}),
         }
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 from loadcheck.clock import SystemClock
 from loadcheck.identity.keys import signing_key
@@ -20,6 +21,7 @@ from loadcheck.stack.commands import run_command
 from loadcheck.stack.faults import Break, StackFaults
 from loadcheck.stack.keys import with_key
 from loadcheck.stack.launch import Launcher
+from loadcheck.stack.network import Network
 from loadcheck.stack.pgbouncer import Bouncer
 from loadcheck.stack.ports import LOOPBACK
 from loadcheck.stack.postgres import DURABLE, Postgres
@@ -129,10 +131,14 @@ async def embedded(scenario: Scenario, folder: Path) -> AsyncIterator[EmbeddedSt
     programs = Finder().find_all(_needed(scenario))
     account = unprivileged()
     async with processes(account) as wire:
-        construction = _Construction(scenario, folder, programs, wire, Launcher(wire, account))
-        with ungrouped():
-            stack = await construction.stack(sql)
-        yield stack
+        network = Network(scenario.faults, SystemClock())
+        construction = _Construction(scenario, folder, programs, wire, Launcher(wire, account), network)
+        try:
+            with ungrouped():
+                stack = await construction.stack(sql)
+            yield stack
+        finally:
+            await network.close()
 
 
 class _Construction:
@@ -145,7 +151,9 @@ class _Construction:
         programs: Mapping[str, Program],
         wire: Processes,
         launcher: Launcher,
+        network: Network,
     ) -> None:
+        self._network = network
         self._stack = _kept_through_crashes(scenario)
         self._folder = folder.absolute()
         self._programs = programs
@@ -167,11 +175,11 @@ class _Construction:
         async with asyncio.TaskGroup() as side_by_side:
             side_by_side.create_task(self._fill(list(sql)))
             pooler = side_by_side.create_task(self._pooled_port())
-        pooled = self._postgres.role.dsn(pooler.result())
+        pooled = self._postgres.role.dsn(await self._network.port("postgrest-pooler", pooler.result()))
         postgrest = await self._postgrest(pooled)
-        gateway = await self._gateway(postgrest.url, pooled)
+        entrance = await self._gateway(postgrest.url, pooled) or postgrest.url
         return EmbeddedStack(
-            url=gateway or postgrest.url,
+            url=f"http://{LOOPBACK}:{await self._network.port('loadcheck-postgrest', urlsplit(entrance).port or 0)}",
             rest_url=postgrest.url,
             ready_url=f"{postgrest.admin_url}/ready",
             database=self._postgres.owner.dsn(self._postgres.port),
@@ -180,7 +188,7 @@ class _Construction:
             console=self._bouncer.console if self._bouncer else "",
             versions=self._versions,
             settings=self._known_settings(),
-            _faults=StackFaults(self._postgres, self._bouncer, postgrest, self._jwt, self._launcher),
+            _faults=StackFaults(self._postgres, self._bouncer, postgrest, self._network, self._jwt, self._launcher),
             _postgres=self._postgres,
             _postgrest=postgrest,
             _launcher=self._launcher,
@@ -207,19 +215,20 @@ class _Construction:
     async def _pooled_port(self) -> int:
         """Start the pooler and return its port; PostgreSQL's own where there is none."""
         postgres = self._postgres
+        upstream = await self._network.port("pooler-postgres", postgres.port)
         match self._stack.pooler:
             case PgBouncer() as settings:
                 logins = (postgres.owner, postgres.role, postgres.superuser)
                 bouncer = Bouncer(self._programs[PGBOUNCER.name], settings, logins, self._launcher)
-                await bouncer.up(postgres.port)
+                await bouncer.up(upstream)
                 self._bouncer = bouncer
                 return bouncer.port
             case Command() as command:
-                direct = postgres.role.dsn(postgres.port)
+                direct = postgres.role.dsn(upstream)
                 values = {"database": direct, "upstream": direct}
                 return await run_command("pooler", command, values, self._folder, self._launcher)
             case _:
-                return postgres.port
+                return upstream
 
     async def _postgrest(self, pooled: str) -> Postgrest:
         settings = rest_settings(self._stack, pooled, self._key.public_jwk())

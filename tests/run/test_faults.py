@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from loadcheck.clock import SystemClock
@@ -175,3 +176,21 @@ async def test_a_command_that_fails_is_told(command: str, told: str, stack: Embe
     ended, _ = await run(stack, tmp_path, f'{{do: run, start: "{command}"}}', "concurrency: 2, duration: 1s")
     assert ended.summary["exit_code"] == 2
     assert f"the fault run could not be made: {told}" in "\n".join(ended.summary["reasons"])
+
+
+async def test_a_network_that_is_slow_or_cut(tmp_path: Path) -> None:
+    """Each stretch suffers in turn, and the target recovers from each."""
+    faults = [
+        "{do: cut, between: loadcheck-postgrest, at: 0.2s, for: 0.2s}",
+        "{do: cut, between: postgrest-pooler, how: half-open, at: 1s, for: 0.2s}",
+        "{do: slow, between: pooler-postgres, latency: 50ms, bandwidth: 100kB, at: 2s, for: 0.3s}",
+    ]
+    given = [yaml.safe_load(fault) for fault in faults]
+    scenario = pets(pooler={"server_login_retry": 1}).model_copy(
+        update={"faults": [Fault.model_validate(fault) for fault in given]}
+    )
+    async with embedded(scenario, FOLDER) as stack:
+        told = UntilRecovered(3)
+        ended, _ = await run(stack, tmp_path, ", ".join(faults), "rate: 50/s, duration: 90s", told=told)
+    assert ended.findings == []
+    assert [(toll["times"], toll["recovered"], toll["failed"]) for toll in ended.summary["faults"]] == [(1, 1, "")] * 3
