@@ -123,7 +123,8 @@ async def find(connection: Connection, role: str | None, pre_request: str | None
         calls = kept.calls if pre_request is None else await _function(connection, pre_request)
         return Stamping(database, Before(kept.role, kept.was, calls), installed=True)
     role = await _role(connection, role)
-    values: dict[bool, str] = dict(await connection.fetch(_SET, role))
+    # A setting that outlived the stamp itself names nothing to go back to.
+    values = {here: value for here, value in await connection.fetch(_SET, role) if value != FUNCTION}
     current = values.get(True, values.get(False, presumed)) if pre_request is None else pre_request
     calls = await _function(connection, current) if current else ""
     return Stamping(database, Before(role, values.get(True), calls), installed=False)

@@ -128,7 +128,7 @@ def _sure(summary: Summary) -> Iterator[str]:
     if upper is not None:
         yield f"with 95 % confidence, a leak shows in less than {share(upper)} of handoffs"
     if summary["coverage"]["handoffs"] is None:
-        yield "handoffs between identities could not be seen: the target's answers carry no stamp"
+        yield "handoffs between identities could not be seen: answers carry no stamp (doctor --install-stamp)"
     yield from summary["blind_spots"][:_BLIND_SPOTS]
     if canaries["planted"] and canaries["caught"] is not None:
         yield f"{canaries['caught']:,} of {plural(canaries['planted'], 'canary', 'canaries')} caught"

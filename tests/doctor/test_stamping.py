@@ -138,6 +138,20 @@ async def test_the_sql_that_is_printed_does_the_same(
         assert (await snapshot(stack) == before) is removing
 
 
+async def test_a_setting_that_outlived_the_stamp_is_nothing_to_go_back_to(
+    target: tuple[EmbeddedStack, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    alter = "ALTER ROLE role_readwrite IN DATABASE loadcheck"
+    await execute(target[0], f"{alter} SET pgrst.db_pre_request = 'loadcheck.stamp'")
+    try:
+        await stamp(aimed(target), wish(run=False))
+    finally:
+        await execute(target[0], f"{alter} RESET pgrst.db_pre_request")
+    printed = capsys.readouterr().out
+    assert 'PERFORM "my hooks".before();' in printed
+    assert '"was":null' in printed
+
+
 async def test_without_the_right_to_nothing_changes_and_an_administrator_gets_the_sql(
     target: tuple[EmbeddedStack, Path],
 ) -> None:
