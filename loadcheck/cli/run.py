@@ -80,7 +80,7 @@ def run_and_report(loaded: LoadedScenario, given: Given, options: RunOptions, fi
     console = open_console()
     observer = reporter_for(console)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        ended, code = runner.run(carry_out(loaded, given, options, observer))
+        ended, code = runner.run(carry_out(loaded.hunting(), given, options, observer))
     if ended is not None:
         print_report(console, ended.summary, ended.findings, ended.folder)
         if files:

@@ -1,29 +1,26 @@
 """The sequence of inputs: which identity sends which request with which values, fixed by the seed alone."""
 
-from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate, count
-from random import Random
-from typing import Generic, TypeVar
-from uuid import UUID
+from collections.abc import Iterable, Iterator, Mapping
 
 from loadcheck.engine.events import Draw
+from loadcheck.engine.hunting import REPEATS, Hunts
 from loadcheck.engine.randomness import source
+from loadcheck.engine.turns import Turns, Weighted
+from loadcheck.engine.values import draw_all, drawn_values
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.population import Identity
-from loadcheck.scenario.model import Choice, IntRange, Request, Scalar, Scenario, Variable
-
-T = TypeVar("T")
-
-Values = Mapping[str, Callable[[], Scalar]]
+from loadcheck.scenario.model import Scenario
 
 
 class Draws(Iterator[Draw]):
     """An endless iterator of draws: a pure function of scenario, identities and seed.
 
-    A claim mix is drawn by weight, then by weight one of the requests that apply to it. Within a mix every
-    identity has its turn before one comes again. Each purpose has its own source of randomness, so that one
-    variable more in one request changes no other choice.
+    By weight, a claim mix is drawn, then one of the requests that apply to it. Within a mix every identity has its
+    turn before one comes again. Each purpose has its own source of randomness, so that one variable more in one
+    request changes no other choice.
+
+    Hunts come in between, the first of them first, for as large a share as the scenario gives them. Without them
+    the rest is the same.
 
     Args:
         scenario: The weights, the requests and their variables.
@@ -35,88 +32,67 @@ class Draws(Iterator[Draw]):
     """
 
     def __init__(self, scenario: Scenario, population: Iterable[Identity], seed: int) -> None:
-        self._values = [tuple(drawn_values(request, seed).values()) for request in scenario.requests]
-        turns = _turns(scenario, population, seed)
-        requests = {mix: _requests(scenario, mix, seed) for mix in turns}
-        weights = {mix: scenario.identities[mix].weight for mix in turns if requests[mix].total > 0}
-        self._mixes = _Weighted(weights, source(seed, "mix"))
+        members = _members(population)
+        names = [mix.name for mix in scenario.identities]
+        self._values = [drawn_values(request, seed) for request in scenario.requests]
+        self._turns = {mix: Turns(members[mix], source(seed, "identity", names[mix])) for mix in members}
+        weights = {mix: _weights(scenario, mix) for mix in members}
+        self._requests = {mix: Weighted(weights[mix], source(seed, "request", names[mix])) for mix in members}
+        mixes = {mix: scenario.identities[mix].weight for mix in members if self._requests[mix].total > 0}
+        self._mixes = Weighted(mixes, source(seed, "mix"))
         if self._mixes.total <= 0:
             raise UsageProblem(
                 f"scenario {scenario.name}: no identity has a request to send",
                 "Give a claim mix that makes identities, and a request that applies to it, a weight above 0.",
             )
-        self._turns = turns
-        self._requests = requests
-        self._seq = count()
+        self._hunts = Hunts(scenario, members, _shares(mixes, weights), seed)
+        self._share = scenario.hunt.share if self._hunts else 0.0
+        self._hunt: Iterator[Draw] = iter(())
+        self._hunted = 0
+        self._seq = 0
 
     def __next__(self) -> Draw:
         """Return the next draw of the sequence."""
+        draw = next(self._hunt, None) or self._next_hunted() or self._by_weight()
+        self._seq += 1
+        return draw
+
+    def _next_hunted(self) -> Draw | None:
+        """Return the first draw of a hunt, if it is time for one."""
+        if not self._share or self._hunted > self._share * self._seq:
+            return None
+        self._hunted += REPEATS
+        self._hunt = self._hunts.hunt(self._seq)
+        return next(self._hunt)
+
+    def _by_weight(self) -> Draw:
         mix = self._mixes.draw()
         request = self._requests[mix].draw()
-        values = tuple([value() for value in self._values[request]])
-        return Draw(next(self._seq), request, self._turns[mix].draw(), values)
+        values = draw_all(self._values[request])
+        return Draw(self._seq, request, self._turns[mix].draw(), values)
 
 
-class _Weighted(Generic[T]):
-    """Draws one of several by weight."""
-
-    def __init__(self, weights: dict[T, float], chance: Random) -> None:
-        self._items = [item for item, weight in weights.items() if weight > 0]
-        self._edges = list(accumulate(weights[item] for item in self._items))
-        # A product with a number just below 1 may round up to the last edge, so the last item is the limit.
-        self._last = len(self._items) - 1
-        self._random = chance.random
-        self.total = self._edges[-1] if self._edges else 0.0
-
-    def draw(self) -> T:
-        return self._items[bisect(self._edges, self._random() * self.total, 0, self._last)]
-
-
-class _Turns:
-    """Draws each member once, in a random order, before it draws one again: a shuffle made one step a draw."""
-
-    def __init__(self, members: list[int], chance: Random) -> None:
-        self._members = members
-        self._below = chance.randrange
-        self._at = 0
-
-    def draw(self) -> int:
-        members, at = self._members, self._at
-        chosen = self._below(at, len(members))
-        members[at], members[chosen] = members[chosen], members[at]
-        self._at = (at + 1) % len(members)
-        return members[at]
-
-
-def _turns(scenario: Scenario, population: Iterable[Identity], seed: int) -> dict[int, _Turns]:
-    """Return, by claim mix, whose turn it is."""
+def _members(population: Iterable[Identity]) -> dict[int, list[int]]:
+    """Return the indexes of the identities of each claim mix, in the scenario's order."""
     members: dict[int, list[int]] = {}
     for identity in population:
         members.setdefault(identity.mix, []).append(identity.index)
-    names = [mix.name for mix in scenario.identities]
-    return {mix: _Turns(members[mix], source(seed, "identity", names[mix])) for mix in sorted(members)}
+    return dict(sorted(members.items()))
 
 
-def _requests(scenario: Scenario, mix: int, seed: int) -> _Weighted[int]:
-    """Return the choice among the requests which apply to a claim mix."""
+def _weights(scenario: Scenario, mix: int) -> dict[int, float]:
+    """Return the weights of the requests which apply to a claim mix."""
     sender = scenario.identities[mix]
-    weights = {
+    return {
         index: request.weight for index, request in enumerate(scenario.requests) if scenario.applies(request, sender)
     }
-    return _Weighted(weights, source(seed, "request", sender.name))
 
 
-def drawn_values(request: Request, seed: int) -> Values:
-    """Return how each variable of a request is drawn, by its name and in the scenario's order."""
-    return {
-        name: _value(variable, source(seed, "value", request.name, name)) for name, variable in request.vars.items()
-    }
-
-
-def _value(variable: Variable, chance: Random) -> Callable[[], Scalar]:
-    if isinstance(variable, IntRange):
-        first, last = variable.int_
-        return lambda: chance.randrange(first, last + 1)
-    if isinstance(variable, Choice):
-        return lambda: chance.choice(variable.choice)
-    return lambda: str(UUID(int=chance.getrandbits(128), version=4))
+def _shares(mixes: Mapping[int, float], weights: Mapping[int, Mapping[int, float]]) -> dict[int, float]:
+    """Return which part of the traffic each request is."""
+    shares: dict[int, float] = {}
+    for mix, weight in mixes.items():
+        total = sum(weights[mix].values())
+        for request, part in weights[mix].items():
+            shares[request] = shares.get(request, 0.0) + weight * part / total
+    return shares

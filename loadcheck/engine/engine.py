@@ -137,7 +137,10 @@ class Engine:
         handed = self._now()
         self.in_flight += 1
         try:
-            answer, lost = await self._transport.send(message), None
+            async with asyncio.timeout(draw.patience):
+                answer, lost = await self._transport.send(message), None
+        except TimeoutError:
+            lost = Lost.GIVEN_UP
         except LostAnswer as loss:
             lost = loss.lost
         finally:

@@ -17,12 +17,14 @@ class Draw:
         request: Index into the scenario's requests.
         identity: Index into the population.
         values: The request's variables, in the order in which the scenario names them.
+        patience: Seconds after which it is given up on purpose, as callers do that leave; None: never.
     """
 
     seq: int
     request: int
     identity: int
     values: tuple[Scalar, ...] = ()
+    patience: float | None = None
 
 
 class Lost(StrEnum):
@@ -34,6 +36,7 @@ class Lost(StrEnum):
     TOO_LARGE = "answer longer than target.max_answer"
     PROTOCOL = "not HTTP"
     INTERRUPTED = "interrupted"
+    GIVEN_UP = "given up on purpose"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from itertools import chain, count, repeat
 
-from loadcheck.engine.draws import Values, drawn_values
 from loadcheck.engine.events import Draw
+from loadcheck.engine.values import Values, drawn_values
 from loadcheck.identity.population import Population
 from loadcheck.scenario.model import Phase, Planned, Scalar, Scenario
 

@@ -70,7 +70,7 @@ class Figures:
         checked: Exchanges of the measured phases judged ok or violation.
         judged: The same of all phases, the warm-up included.
         violations: Exchanges of all phases judged a violation.
-        unknown: Exchanges that could not be judged although no fault was on.
+        unknown: Exchanges that could not be judged although no fault was on and they were not given up on purpose.
         findings: How many findings the violations make.
         unchecked: Names of what was never checked, such as "request 'list'".
         blind: Why the run could not have seen a leak at all; empty when it could.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from loadcheck.engine.events import Answer, Exchange, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.events import Answer, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.identity.population import Identity
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.counts import Counts, Members, Recent, Texts, Timed
@@ -55,7 +55,7 @@ class Tally:
     Attributes:
         measured: The exchanges of the measured phases, with latency and service time.
         warm_up: The exchanges of the other phases.
-        unexcused: Those of the measured exchanges during which no fault was on.
+        unexcused: Those of the measured exchanges that were not given up, and during which no fault was on.
         phases: One for each phase, in order.
         requests: One for each request of the scenario, in order.
         pairs: By request, then by claim mix, both in the scenario's order.
@@ -116,7 +116,7 @@ class Tally:
         self.requests[draw.request].add(exchange, ruling)
         self.pairs[draw.request][self.population[draw.identity].mix].add(ruling)
         self.statuses.add(_status(exchange))
-        if not verdict.fault:
+        if not verdict.fault and exchange.lost is not Lost.GIVEN_UP:
             self.unexcused.add(ruling)
         if ruling is Ruling.UNKNOWN:
             self.unknowns.add(verdict.reason or _status(exchange))
@@ -174,7 +174,7 @@ class Tally:
 
     @property
     def error_rate(self) -> float | None:
-        """Share of the measured exchanges outside of faults that were not ok; None when there was none."""
+        """Share of the `unexcused` exchanges that were not ok; None when there was none."""
         counts = self.unexcused
         return (counts.sent - counts.ok) / counts.sent if counts.sent else None
 

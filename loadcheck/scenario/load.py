@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from loadcheck.scenario.checks import check
 from loadcheck.scenario.document import Document
 from loadcheck.scenario.files import missing_file_hint
+from loadcheck.scenario.hunting import with_hunting_phases
 from loadcheck.scenario.mistakes import report, report_contradictions
 from loadcheck.scenario.model import Scenario, Target
 from loadcheck.scenario.overrides import override
@@ -48,6 +49,10 @@ class LoadedScenario:
     def aimed_at(self, target: Target) -> "LoadedScenario":
         """Return the same scenario with another target, such as the embedded stack's."""
         return replace(self, scenario=self.scenario.model_copy(update={"target": target}))
+
+    def hunting(self) -> "LoadedScenario":
+        """Return the same scenario with the phases that hunting needs."""
+        return replace(self, scenario=with_hunting_phases(self.scenario))
 
     def place(self, *loc: str | int, offset: int | None = None) -> Place:
         """Return where something is written, so that what only a server can tell is told at its line.

@@ -495,6 +495,19 @@ class Phase(_Model):
         return len(self.exchanges) * self.repeat or self.requests
 
 
+class Hunt(_Model):
+    """What is sent in the order that leaks hide behind, beside what the weights ask for.
+
+    One request several times in a row, with the same variables if it reads, each time by another identity: every
+    kind after every other, those with a claim and those without it most of all.
+    """
+
+    share: Share = 0.3
+    """Part of the exchanges that hunt; 0 for the weights alone."""
+    aborts: Share = 0.01
+    """Part of the hunting reads that are given up on purpose, before their answer or during it."""
+
+
 class Thresholds(_Model):
     """What a run must also reach. Latencies, error_rate and recovery are upper limits, the others lower ones.
 
@@ -556,6 +569,8 @@ class Scenario(_Model):
     """How often, beside the end of the run, the tables are held against what was written."""
     load: list[Phase] = Field([Phase(name="steady", concurrency=16, duration=10.0)], min_length=1)
     """Phases, in order."""
+    hunt: Hunt = Hunt()
+    """What is sent beside, in the order that leaks hide behind."""
     thresholds: Thresholds = Thresholds()
     """What a run must reach besides correctness."""
     history_limit: Size = Field(2 * 10**9, gt=0)

@@ -15,6 +15,7 @@ from loadcheck.scenario.model import Scenario
 SCENARIO = Scenario.model_validate(
     {
         "name": "draws",
+        "hunt": {"share": 0},
         "identities": [
             {"name": "many", "weight": 3, "count": 7},
             {"name": "one", "weight": 1},

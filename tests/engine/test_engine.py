@@ -34,10 +34,11 @@ class Bench:
         script: Callable[[Message], float | Lost] = lambda _message: 0.1,
         prepare: Callable[[Sequence[Draw]], Any] = unprepared,
         seed: int = 1,
+        patience: float | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.transport = Scripted(script)
-        self.feed = Feed((Draw(seq, 0, 0) for seq in count()), prepare, VirtualClock())
+        self.feed = Feed((Draw(seq, 0, 0, patience=patience) for seq in count()), prepare, VirtualClock())
         self.engine = Engine(
             phases=[Phase.model_validate({"name": "p", **phase}) for phase in phases],
             feed=self.feed,
@@ -285,3 +286,12 @@ def test_memory_does_not_grow_with_the_length_of_the_run() -> None:
     finally:
         tracemalloc.stop()
     assert long < short * 1.1 + 50_000
+
+
+def test_what_outlasts_its_draws_patience_is_given_up_on_purpose() -> None:
+    takes = iter([0.05, 0.3, 0.05])
+    bench = Bench({"concurrency": 1, "requests": 3}, script=lambda _message: next(takes), patience=0.1).run()
+    assert [exchange.lost for exchange in bench.exchanges] == [None, Lost.GIVEN_UP, None]
+    assert [exchange.answer is None for exchange in bench.exchanges] == [False, True, False]
+    assert [exchange.service for exchange in bench.exchanges] == pytest.approx([0.05, 0.1, 0.05])
+    assert bench.transport.in_flight == 0

@@ -95,6 +95,16 @@ def test_throughput_counts_answers_over_the_measured_phases_alone() -> None:
     assert counted.error_rate == 0.0
 
 
+def test_what_was_given_up_on_purpose_is_unknown_and_no_error() -> None:
+    counted = begun()
+    counted.add(exchange(at=4.0), OK)
+    counted.add(exchange(at=4.0, lost=Lost.TIMEOUT), TIMED_OUT)
+    for _ in range(2):
+        counted.add(exchange(at=4.0, lost=Lost.GIVEN_UP), Verdict(Ruling.UNKNOWN, reason="given up on purpose"))
+    assert (counted.measured.counts.unknown, counted.unexcused.unknown) == (3, 1)
+    assert counted.error_rate == 0.5
+
+
 def test_missed_arrivals_belong_to_their_phase() -> None:
     counted = begun()
     counted.missed(Missed(2, 40.0))

@@ -1,0 +1,29 @@
+import json
+from pathlib import Path
+
+from tests.cli.command import SCENARIOS, history, loadcheck, summary
+
+A1 = SCENARIOS / "leaks" / "A1"
+RARE = ("--set", "identities.keeper.weight=99", "--set", "identities.no-claim.weight=1")
+
+
+def test_a_leak_that_one_exchange_in_a_hundred_shows_is_found_soon(tmp_path: Path) -> None:
+    ended = loadcheck("run", A1 / "leak.yaml", "--seed", 1, *RARE, "--out", tmp_path / "run")
+    assert ended.code == 1, ended.text
+    (first, *_) = json.loads((tmp_path / "run" / "findings.json").read_text())
+    assert first["seq"] < 500
+
+
+def test_what_is_given_up_on_purpose_is_nobodys_failure(tmp_path: Path) -> None:
+    hunting = ("--set", "hunt.share=100%", "--set", "hunt.aborts=50%")
+    ended = loadcheck(
+        "run", A1 / "fixed.yaml", *hunting, "--set", "thresholds.error_rate=0", "--set", "thresholds.checked=100",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert ended.code == 0, ended.text
+    told = summary(tmp_path / "run")
+    counts = told["exchanges"]
+    assert counts["sent"] == counts["ok"] + counts["unknown"]
+    assert told["unknowns"] == {"given up on purpose": counts["unknown"]}
+    assert counts["unknown"] > 0
+    assert sum("lost" in line for line in history(tmp_path / "run")) == counts["unknown"]
