@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from loadcheck import __version__
-from loadcheck.cli import check, compare, demo, doctor, fetch, report, run, schema, selftest, token, up
+from loadcheck.cli import check, compare, demo, doctor, fetch, recheck, report, run, schema, selftest, token, up
 from loadcheck.errors import ExitCode, LoadcheckError
 
 

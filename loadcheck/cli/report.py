@@ -9,14 +9,19 @@ from loadcheck.errors import ExitCode
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.end import print_report
 from loadcheck.report.terminal import open_console
+from loadcheck.run.kept_run import was_cut
+from loadcheck.run.recheck import recheck
 
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
 @with_files
 def command(run: Path, files: Files) -> ExitCode:
-    """Print the report of the run in the folder RUN, or write it in the formats asked for."""
-    stored = StoredRun.read(run)
+    """Print the report of the run in the folder RUN, or write it in the formats asked for.
+
+    A run that was cut has told nothing yet: its exchanges are judged again.
+    """
+    stored = recheck(run) if was_cut(run) else StoredRun.read(run)
     if files:
         files.write(stored)
     else:

@@ -1,6 +1,6 @@
 """Whose rows they are: the identities that should have got a row, or a whole answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from loadcheck.oracle.rows import DIGEST_BYTES, split
@@ -28,6 +28,20 @@ class Owners:
                 self._of_whole.setdefault(_whole(split(truth.rows)), identity)
                 for row in split(truth.rows):
                     self._of_row.setdefault(row, identity)
+
+    @classmethod
+    def of_answer(cls, whose: Mapping[bytes, int], digests: Iterable[bytes], whole: int | None) -> "Owners":
+        """Return an index of no more than what is in one answer.
+
+        Args:
+            whose: Identities by the digests of its rows.
+            digests: The digests of all its rows.
+            whole: The identity that should have got just these rows.
+        """
+        owners = cls(())
+        owners._of_row = dict(whose)
+        owners._of_whole = {} if whole is None else {_whole(digests): whole}
+        return owners
 
     def of_row(self, row: bytes) -> int | None:
         """Return an identity that should get the row, by the row's digest."""

@@ -24,9 +24,11 @@ from loadcheck.scenario.model import Scenario
 VERSION: Final = 1
 """Of the form of history and truths."""
 
+TEXT_BYTES: Final = 1 << 20
+"""Longer bodies and readings are not kept."""
+
 _ROWS_A_RECORD: Final = 1_000
 _REMEMBERED: Final = 20_000
-_TEXT_BYTES: Final = 1 << 20  # longer bodies and readings are not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,12 @@ class TruthBook:
 
     def rows(self, number: int, rows: Sequence[str]) -> None:
         """Write the rows of a truth, if they are new and not too long."""
-        if self._readings.first(number) and sum(map(len, rows)) <= _TEXT_BYTES:
+        if self._readings.first(number) and sum(map(len, rows)) <= TEXT_BYTES:
             self._write({"rows_of": number, "rows": rows})
 
     def body(self, digest: bytes, body: bytes) -> None:
         """Write the body of an answer, if it is new and not too long."""
-        if len(body) <= _TEXT_BYTES and self._bodies.first(digest):
+        if len(body) <= TEXT_BYTES and self._bodies.first(digest):
             self._write({"body": digest.hex(), "text": body.decode("utf-8", "replace")})
 
     def identity(self, index: int) -> None:

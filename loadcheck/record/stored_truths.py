@@ -1,0 +1,146 @@
+"""Reading back what the verdicts of a run rest on."""
+
+from base64 import b64decode
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from loadcheck.engine.events import Answer
+from loadcheck.errors import UsageProblem
+from loadcheck.oracle.rows import digest
+from loadcheck.oracle.truth import Truth
+from loadcheck.record.stored_chunks import StoredChunks
+from loadcheck.record.truth_book import TEXT_BYTES, VERSION
+
+
+class NotKept(LookupError):
+    """What judging again needs was not kept.
+
+    Args:
+        on_purpose: Whether it was too long, or held a token; else the run would have kept it.
+    """
+
+    def __init__(self, *, on_purpose: bool) -> None:
+        super().__init__()
+        self.on_purpose = on_purpose
+
+
+class StoredAnswer(Answer):
+    """An answer of which at least the digest was kept.
+
+    Args:
+        line: The exchange's line in the history.
+        texts: Bodies by digest, in hexadecimal.
+    """
+
+    __slots__ = ("_line", "_text")
+
+    _line: Mapping[str, Any]
+    _text: str | None
+
+    def __init__(self, line: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        # Frozen, as what it stands for.
+        object.__setattr__(self, "status", line["status"])
+        object.__setattr__(self, "headers", line.get("headers", {}))
+        object.__setattr__(self, "_line", line)
+        object.__setattr__(self, "_text", texts.get(line["answer"], line.get("body")))
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of the body as it came."""
+        return bytes.fromhex(self._line["answer"])
+
+    @property
+    def body(self) -> bytes:
+        """The body.
+
+        Raises:
+            NotKept: it is not here, or not as it came.
+        """
+        text, length = self._text, self._line["bytes"]
+        body = b"" if text is None else text.encode("utf-8", "surrogatepass")
+        if digest(body) == self.digest:
+            return body
+        raise NotKept(on_purpose=length > TEXT_BYTES or (text is not None and ("[token]" in text or "\ufffd" in text)))
+
+
+@dataclass(slots=True)
+class StoredTruths:
+    """What was read from `truths.ndjson.gz`.
+
+    Attributes:
+        run: What was known before the first exchange.
+        asked: What tells whether truths answer an expectation, by request and claim mix.
+        identities: The rows that made identities, by claim mix.
+        digests: Claims digests by identity.
+        truths: By number.
+        rows: The rows of truths, by number.
+        texts: Bodies of answers by digest, in hexadecimal.
+        started: When each phase began, by index.
+        ended: When it was over, and how many arrivals it had missed.
+        share: The share of identities whose right answers were kept in the end.
+        chunks: Once read: what is damaged or missing.
+    """
+
+    chunks: StoredChunks
+    run: dict[str, Any] = field(default_factory=dict)
+    asked: dict[tuple[str, str], str] = field(default_factory=dict)
+    identities: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    digests: dict[str, str] = field(default_factory=dict)
+    truths: dict[int, Truth] = field(default_factory=dict)
+    rows: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    started: dict[int, float] = field(default_factory=dict)
+    ended: dict[int, tuple[float, int]] = field(default_factory=dict)
+    share: float = 1.0
+
+    def take(self, record: dict[str, Any]) -> None:
+        """Take one record; one of a kind that is not known is of a later version, and left alone."""
+        match record:
+            case {"truth": number, "text": text, "rows": rows, "total": total, "version": version}:
+                self.truths[number] = Truth(bytes.fromhex(text), b64decode(rows), total, version)
+            case {"rows_of": number, "rows": rows}:
+                self.rows[number] = tuple(rows)
+            case {"body": body, "text": text}:
+                self.texts[body] = text
+            case {"identity": label, "digest": claims}:
+                self.digests[label] = claims
+            case _:
+                self._take_setting(record)
+
+    def _take_setting(self, record: dict[str, Any]) -> None:
+        match record:
+            case {"run": run}:
+                self.run = run
+            case {"asked": question, "request": request, "mix": mix}:
+                self.asked[request, mix] = question
+            case {"identities": mix, "rows": rows}:
+                self.identities[mix] += rows
+            case {"phase": phase, "started": at}:
+                self.started[phase] = at
+            case {"phase": phase, "ended": at, "missed": missed}:
+                self.ended[phase] = at, missed
+            case {"kept": share}:
+                self.share = share
+
+
+def read_truths(path: Path) -> StoredTruths:
+    """Return what a run's verdicts rest on.
+
+    Raises:
+        UsageProblem: there is nothing of this version.
+    """
+    stored = StoredTruths(StoredChunks(path))
+    for line in stored.chunks:
+        stored.take(orjson.loads(line))
+    if stored.run.get("version") != VERSION:
+        raise UsageProblem(
+            f"{path} does not tell what was run: it was killed before its first exchange, damaged, or made by "
+            "another version of loadcheck",
+            "Name the folder of a run of this version, such as one below reports/.",
+        )
+    return stored

@@ -1,0 +1,82 @@
+"""What a run folder keeps for judging again, beside the exchanges."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+from pydantic import ValidationError
+
+from loadcheck.errors import UsageProblem
+from loadcheck.record.folder import RunFolder
+from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.record.stored_truths import StoredTruths, read_truths
+from loadcheck.scenario.model import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """One run.
+
+    Attributes:
+        folder: The folder.
+        scenario: What was run, its secrets taken out.
+        truths: What its verdicts rest on.
+        summary: What it told in the end; None where it was cut.
+        findings: What it found; empty where it was cut.
+    """
+
+    folder: RunFolder
+    scenario: Scenario
+    truths: StoredTruths
+    summary: Summary | None
+    findings: list[StoredFinding]
+
+
+def read_kept(path: Path) -> KeptRun:
+    """Read a run folder, also that of a run that was killed.
+
+    Raises:
+        UsageProblem: it does not hold a run of this version.
+    """
+    folder = RunFolder(path)
+    scenario = _scenario(path / "scenario.yaml")
+    summary, findings = _json(path / "summary.json"), _json(path / "findings.json")
+    return KeptRun(folder, scenario, read_truths(folder.truths), summary, findings or [])
+
+
+def was_cut(path: Path) -> bool:
+    """Whether a folder is that of a run that never came to its end."""
+    return (path / "scenario.yaml").exists() and not (path / "summary.json").exists()
+
+
+def _scenario(path: Path) -> Scenario:
+    try:
+        return Scenario.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UsageProblem(
+            f"{path}: no such file, so {path.parent} holds no run",
+            "Name a folder that `loadcheck run` has made, such as reports/pets-….",
+        ) from None
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be read: {error.strerror}") from None
+    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageProblem(f"{path} is not the scenario of a run of this version: {_first(error)}") from None
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        mistake = error.errors(include_input=False, include_url=False)[0]
+        return f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"
+    return str(error).partition("\n")[0]
+
+
+def _json(path: Path) -> Any:
+    """Return what is in a file of the run; None where the run was killed before it."""
+    try:
+        return orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UsageProblem(f"{path} cannot be read: {error}") from None

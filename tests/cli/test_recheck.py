@@ -1,0 +1,187 @@
+"""`loadcheck recheck` from outside: it judges for itself, and what it cannot judge it says."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadcheck.record.chunk_file import ChunkFile
+from loadcheck.record.chunks import MARK
+from loadcheck.record.stored_chunks import StoredChunks
+from tests.cli.command import SCENARIOS, Ended, history, loadcheck, read_until, started, summary
+
+Record = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that leaks and its clean twin."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, code in (("leak", 1), ("fixed", 0)):
+        ended = loadcheck("run", SCENARIOS / "leaks" / "A1" / f"{name}.yaml", "--seed", 1, "--out", folder / name)
+        assert ended.code == code, ended.text
+    return folder
+
+
+@pytest.fixture
+def leak(runs: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(runs / "leak", tmp_path / "leak"))
+
+
+@pytest.fixture
+def fixed(runs: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(runs / "fixed", tmp_path / "fixed"))
+
+
+def recheck(folder: Path) -> Ended:
+    return loadcheck("recheck", folder)
+
+
+def edit(path: Path, change: Callable[[Record], object]) -> None:
+    """Change records of a file of chunks, and write it anew with checksums that fit."""
+    records = [json.loads(line) for line in StoredChunks(path)]
+    for record in records:
+        change(record)
+    path.unlink()
+    file = ChunkFile(path)
+    for record in records:
+        file.add(json.dumps(record).encode() + b"\n")
+    file.close()
+
+
+def once(change: Callable[[Record], object], wanted: Callable[[Record], bool]) -> Callable[[Record], object]:
+    """Change only the first record that is wanted."""
+    left = iter([change])
+
+    def changed(record: Record) -> None:
+        if wanted(record) and (one := next(left, None)) is not None:
+            one(record)
+
+    return changed
+
+
+def story(text: str) -> Iterator[str]:
+    """What a report tells of findings, from its first finding on."""
+    lines = text[text.index("finding") :].splitlines()
+    return (line for line in lines if "judged again" not in line)
+
+
+def test_the_same_findings_with_nothing_but_the_folder(runs: Path) -> None:
+    again = recheck(runs / "leak")
+    assert again.code == 1, again.text
+    assert "every verdict is the run's own" in again.out
+    told = loadcheck("report", runs / "leak")
+    assert list(story(again.out)) == list(story(told.out))
+    for found in summary(runs / "leak")["findings"]:
+        assert f"{found['symptom']}" in again.out
+
+
+def test_a_clean_run_passes_again(runs: Path) -> None:
+    again = recheck(runs / "fixed")
+    assert again.code == 0, again.text
+    assert "verdict: pass" in again.out
+    assert "1,200 exchanges, every verdict is the run's own" in again.out
+
+
+def test_every_exchange_is_judged_and_no_verdict_believed(leak: Path) -> None:
+    def forget(line: Record) -> None:
+        line.update(verdict="ok", symptom=None, source=None, reason="")
+        line.pop("cause", None)
+
+    edit(leak / "history.ndjson.gz", forget)
+    again = recheck(leak)
+    assert again.code == 1, again.text
+    wrong = summary(leak)["exchanges"]["violation"]
+    assert f"{wrong} verdicts differ from the run's own" in again.out
+
+
+def test_an_answer_with_another_digest_is_not_right_any_more(fixed: Path) -> None:
+    edit(fixed / "history.ndjson.gz", once(lambda line: line.update(answer="00" * 16), lambda line: "answer" in line))
+    again = recheck(fixed)
+    assert again.code == 2, again.text
+    assert "1 answers that the run had judged cannot be judged by what is stored now" in again.out
+
+
+def test_another_truth_makes_right_answers_doubtful(fixed: Path) -> None:
+    def other(record: Record) -> None:
+        record.update(text="00" * 16)
+
+    edit(fixed / "truths.ndjson.gz", once(other, lambda record: "truth" in record))
+    assert recheck(fixed).code == 2
+
+
+def test_a_wrong_answer_whose_body_was_changed_is_not_believed(leak: Path) -> None:
+    def change(line: Record) -> None:
+        if line["verdict"] == "violation":
+            line["body"] = "[]"
+
+    edit(leak / "history.ndjson.gz", change)
+    again = recheck(leak)
+    assert again.code == 2, again.text
+    assert "verdict: inconclusive" in again.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("    rows: ", "    status: 418\n    rows: ", 1),
+        ("WHERE", "WHERE true AND", 2),
+    ],
+    ids=["another status", "other rows, which nobody has read"],
+)
+def test_another_expectation_gives_another_outcome(old: str, new: str, code: int, fixed: Path) -> None:
+    path = fixed / "scenario.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    again = recheck(fixed)
+    assert again.code == code, again.text
+
+
+def test_a_damaged_chunk_is_named_and_never_passes(fixed: Path) -> None:
+    path = fixed / "history.ndjson.gz"
+    damaged = bytearray(path.read_bytes())
+    damaged[len(MARK) + 60] ^= 0xFF
+    path.write_bytes(damaged)
+    again = recheck(fixed)
+    assert again.code == 2, again.text
+    assert "chunk 0 of history.ndjson.gz is damaged (bytes 0 to" in again.out.replace("\n  ", " ")
+
+
+def test_damaged_truths_are_named_and_make_doubtful(fixed: Path) -> None:
+    path = fixed / "truths.ndjson.gz"
+    whole = path.read_bytes()
+    second = whole.index(MARK, 10)
+    path.write_bytes(whole[:second] + whole[second + 70 :])
+    again = recheck(fixed)
+    assert again.code == 2, again.text
+    assert "truths.ndjson.gz" in again.out
+
+
+def test_a_folder_of_another_kind_is_one_message(tmp_path: Path, fixed: Path) -> None:
+    (fixed / "truths.ndjson.gz").unlink()
+    for folder in (tmp_path, fixed, tmp_path / "none"):
+        again = recheck(folder)
+        assert again.code == 4
+        assert again.err.startswith("loadcheck: ")
+        assert "Traceback" not in again.text
+
+
+def test_a_run_killed_with_sigkill_is_told_and_never_passes(tmp_path: Path) -> None:
+    clean = SCENARIOS / "leaks" / "A1" / "fixed.yaml"
+    with started("run", clean, "--duration", "60s", "--out", tmp_path) as process:
+        read_until(process, "% of alone")
+        process.kill()
+        process.wait()
+    assert not (tmp_path / "summary.json").exists()
+    lines = history(tmp_path)
+    assert [line["seq"] for line in lines] == list(range(len(lines)))
+    for command in ("recheck", "report"):
+        told = loadcheck(command, tmp_path)
+        assert "the run was cut" in told.out
+        assert f"{len(lines):,} exchanges" in told.out.replace("\n  ", " ")
+        assert "verdict: inconclusive" in told.out
+        assert told.code == {"recheck": 2, "report": 0}[command], told.text
