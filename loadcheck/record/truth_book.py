@@ -39,6 +39,7 @@ class Begun:
         seed: What its inputs are drawn from.
         started: Seconds since 1970.
         file: The scenario's file, as the user named it.
+        lines: Where each request stands in it, in their order.
         run: What tells its nonces from those of other runs.
         digests: The claims digest of each identity; empty where none could be read.
     """
@@ -46,6 +47,7 @@ class Begun:
     seed: int
     started: float
     file: str
+    lines: Sequence[int]
     run: str
     digests: Sequence[str] = ()
 
@@ -85,7 +87,9 @@ class TruthBook:
         """Write what does not depend on any exchange."""
         begun = self._begun
         run = {"version": VERSION, "loadcheck": __version__, "seed": begun.seed, "started": begun.started}
-        self._write({"run": {**run, "file": begun.file, "nonce": begun.run, "stamped": bool(begun.digests)}})
+        requests = [request.name for request in self._scenario.requests]
+        places = dict(zip(requests, begun.lines, strict=True))
+        self._write({"run": {**run, "file": begun.file, "places": places, "nonce": begun.run}})
         for request, mix, expectation in self._expectations:
             names = {"request": self._scenario.requests[request].name, "mix": self._scenario.identities[mix].name}
             self._write({"asked": asked(expectation), **names})

@@ -23,6 +23,7 @@ from loadcheck.run.figures import figures
 from loadcheck.run.kept_run import KeptRun, read_kept
 from loadcheck.run.rejudging import Rejudged, Rejudging
 from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.problems import Place
 
 _INTERRUPTED: Final = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 _DAMAGES: Final = 5
@@ -174,12 +175,16 @@ class _Recheck:
             whole = {name: value for name, value in whole.items() if name not in _COUNTED_AGAIN}
         return {**seen.measured, **whole}
 
+    def _place(self, request: int) -> Place:
+        run = self.stored.run
+        return Place(run["file"], run["places"].get(self.scenario.requests[request].name, 1))
+
     def _written(self, rejudging: Rejudging) -> list[StoredFinding]:
         target, context = self.scenario.target, rejudging.context
         composer = Composer(
             self.scenario, rejudging.population, target.url, lambda _: None, context.nonce, rejudging.mark
         )
-        writer = FindingWriter(self.scenario, rejudging.population, self.stored.run["file"], composer.compose)
+        writer = FindingWriter(self.scenario, rejudging.population, self._place, composer.compose)
         return [writer.stored(finding) for finding in self.findings]
 
 

@@ -123,7 +123,15 @@ class Run:
 
     def _begun(self, parts: Parts) -> Begun:
         context = parts.context
-        return Begun(self._options.seed, self._started, str(self._loaded.path), context.run, context.digests)
+        lines = [self._loaded.place("requests", index).line for index in range(len(self._scenario.requests))]
+        return Begun(
+            seed=self._options.seed,
+            started=self._started,
+            file=str(self._loaded.path),
+            lines=lines,
+            run=context.run,
+            digests=context.digests,
+        )
 
     def _faults(self) -> Faults:
         scenario, powers = self._scenario, self._powers

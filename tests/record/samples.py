@@ -191,7 +191,7 @@ FAILED = Outcome(
     ),
 )
 PASSED = Outcome(RunVerdict.PASS, ExitCode.PASS, ("every one of 6,594 answers was right, for 502 identities",))
-BEGUN = Begun(seed=1, started=STARTED, file="scenarios/pets.yaml", run="0123abcd")
+BEGUN = Begun(seed=1, started=STARTED, file="scenarios/pets.yaml", lines=(1, 2, 3), run="0123abcd")
 FACTS = RunFacts(
     seed=1,
     started=STARTED,
