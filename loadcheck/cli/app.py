@@ -20,7 +20,7 @@ def cli() -> None:
     """Load and correctness tester for PostgREST row-level security."""
 
 
-for _module in (run, demo, selftest, doctor, up, check, token, report, compare, schema, fetch):
+for _module in (run, demo, selftest, doctor, up, check, token, recheck, report, compare, schema, fetch):
     cli.add_command(_module.command)
 
 

@@ -29,6 +29,8 @@ _INTERRUPTED: Final = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 _DAMAGES: Final = 5
 _COUNTED_AGAIN: Final = frozenset({"error_rate", "checked"})
 _FROM_THE_RUN: Final = ("canaries", "leak_rate_upper_95", "blind_spots", "generator", "faults")
+# What a run finds out about its findings by asking again, which nobody can do offline.
+_INQUIRED: Final = frozenset({"cause", "reasoning", "reproduction", "unreproduced"})
 _REACH: Final = ("pairs", "requests", "phases")
 
 
@@ -184,7 +186,7 @@ class _Recheck:
         composer = Composer(
             self.scenario, rejudging.population, target.url, lambda _: None, context.nonce, rejudging.mark
         )
-        writer = FindingWriter(self.scenario, rejudging.population, self._place, composer.compose)
+        writer = FindingWriter(self.scenario, rejudging.population, self._place, composer.compose, lambda _: None)
         return [writer.stored(finding) for finding in self.findings]
 
 
@@ -192,7 +194,7 @@ def _known(finding: StoredFinding, told: Sequence[StoredFinding]) -> StoredFindi
     """Return a finding with what the run itself found out about it, which is more than its history can tell."""
     for one in told:
         if _key(one) == _key(finding):
-            own = {key: value for key, value in finding.items() if key not in {"cause", "reasoning"}}
+            own = {key: value for key, value in finding.items() if key not in _INQUIRED}
             return cast("StoredFinding", {**one, **own})
     return finding
 
