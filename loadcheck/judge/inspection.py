@@ -1,0 +1,155 @@
+"""Inspections: what a look has found, held against what each owner may have."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+from typing import Final
+
+from loadcheck.engine.events import Draw
+from loadcheck.judge.holdings import Holdings, Owned, Place, Row
+from loadcheck.judge.writes import ABSENT, Look, Write, last, possible
+from loadcheck.oracle.marks import Mark
+
+_numbers: Final = count(1)
+
+OwnerOf = Callable[[str, int], str | None]
+"""Whose the rows are that an identity writes to a table; None when it can have none."""
+
+
+class Wrong(StrEnum):
+    """What is wrong with a row."""
+
+    FOREIGN = "foreign"
+    GONE = "gone"
+    STALE = "stale"
+    REFUSED = "refused"
+    TWICE = "twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A row as somebody has found it.
+
+    Attributes:
+        mark: Who wrote it; None when this run did not.
+        owner: Whose it is by its own columns; None when they were not looked at.
+        key: What tells it from the other rows of its owner.
+        shown: The row as JSON, for people.
+    """
+
+    mark: Mark | None
+    owner: str | None
+    key: str
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """A row that is not as it may be.
+
+    Attributes:
+        place: Where it is, or should be.
+        sighting: What was found; None when nothing was.
+        expected: The write that should show there; None when nothing should, or when it is not known any more.
+        suspect: A write that may have removed the row, had it reached too far.
+    """
+
+    wrong: Wrong
+    place: Place
+    look: Look
+    sighting: Sighting | None = None
+    expected: Write | None = None
+    suspect: Write | None = None
+
+    @property
+    def value(self) -> int:
+        """What the row is."""
+        mark = None if self.sighting is None else self.sighting.mark
+        return ABSENT if mark is None else mark.seq
+
+
+class Inspection:
+    """Takes the rows that one look has found, one after another, and then tells which are missing.
+
+    Args:
+        holdings: What each owner may have.
+        owner_of: Whose rows an identity writes.
+        table: The table that was looked at.
+        look: When.
+
+    Attributes:
+        undecided: How many rows might have been there or not, so that their absence would not have been noticed.
+        checked: How many rows were found, or should have been.
+    """
+
+    def __init__(self, holdings: Holdings, owner_of: OwnerOf, table: str, look: Look) -> None:
+        self._holdings = holdings
+        self._owner_of = owner_of
+        self._table = table
+        self._look = look
+        self._number = next(_numbers)
+        self.undecided = 0
+        self.checked = 0
+
+    def add(self, sighting: Sighting, owner: str | None) -> Discrepancy | None:
+        """Judge one row.
+
+        Args:
+            sighting: The row.
+            owner: Who found it among its own rows; None for somebody who can have none.
+        """
+        place = Place(self._table, owner or "", sighting.key)
+        mark = sighting.mark
+        if mark is None:
+            foreign = sighting.owner is not None and sighting.owner != owner
+            return Discrepancy(Wrong.FOREIGN, place, self._look, sighting) if foreign else None
+        if owner is None or self._owner_of(self._table, mark.identity) != owner:
+            return Discrepancy(Wrong.FOREIGN, place, self._look, sighting)
+        self.checked += 1
+        return self._own(sighting, place, mark)
+
+    def missing(self, owner: str, key: str | None = None) -> Iterator[Discrepancy]:
+        """Yield the rows of an owner, or the one with this key, that should have been found."""
+        owned = self._holdings.owned(self._table, owner)
+        rows = list(owned.rows.items()) if key is None else [(key, row)] if (row := owned.rows.get(key)) else []
+        for at, row in rows:
+            if row.inspected != self._number:
+                yield from self._gone(owned, row, Place(self._table, owner, at))
+
+    def _own(self, sighting: Sighting, place: Place, mark: Mark) -> Discrepancy | None:
+        owned = self._holdings.owned(place.table, place.owner)
+        row = owned.rows.get(sighting.key)
+        if row is None:
+            return self._not_there(sighting, place, mark, None)
+        if row.inspected == self._number:
+            return Discrepancy(Wrong.TWICE, place, self._look, sighting, last(owned.writes(row)))
+        row.inspected = self._number
+        writes = owned.writes(row)
+        if not possible(writes, mark.seq, self._look):
+            return self._not_there(sighting, place, mark, last(writes))
+        row.seen = (mark.seq, self._look.sent)
+        self.undecided += possible(writes, ABSENT, self._look)
+        return None
+
+    def _not_there(self, sighting: Sighting, place: Place, mark: Mark, expected: Write | None) -> Discrepancy:
+        refused = self._holdings.refused(mark.seq)
+        if refused is not None:
+            return Discrepancy(Wrong.REFUSED, place, self._look, sighting, refused)
+        return Discrepancy(Wrong.STALE, place, self._look, sighting, expected)
+
+    def _gone(self, owned: Owned, row: Row, place: Place) -> Iterator[Discrepancy]:
+        writes = owned.writes(row)
+        if possible(writes, ABSENT, self._look):
+            return
+        self.checked += 1
+        expected = last(writes)
+        value, since = row.seen
+        was_there = expected is not None and value == expected.draw.seq
+        suspect = self._holdings.reaching(place, since) if was_there else None
+        yield Discrepancy(Wrong.GONE, place, self._look, None, expected, suspect)
+
+
+def draw_of(mark: Mark) -> Draw:
+    """Return what is known of a write from its mark alone."""
+    return Draw(mark.seq, mark.request, mark.identity)
