@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from loadcheck.engine.events import Draw
+from loadcheck.engine.events import Draw, Exchange
 from loadcheck.judge.writes import ABSENT, BEFORE, Ended, Look, Write, idle, remaining
 from loadcheck.scenario.model import Does
 
@@ -104,11 +104,17 @@ class Holdings:
         else:
             self._row(owned, place.key).writes.append(write)
 
-    def end(self, seq: int, ended: Ended, now: float, status: int = 0) -> None:
-        """Tell what came of a write."""
+    def began(self, number: int) -> float:
+        """Return when a look or a write began that is not over."""
+        return self._under_way[number]
+
+    def end(self, seq: int, ended: Ended, now: float, exchange: Exchange | None = None) -> None:
+        """Tell what came of a write, and keep of its exchange what a finding would tell."""
         place, write = self._pending.pop(seq)
         del self._under_way[seq]
-        write.status = status
+        if exchange is not None:
+            write.phase = exchange.phase
+            write.status = 0 if exchange.answer is None else exchange.answer.status
         if ended is Ended.UNKNOWN:
             self._lingering.append((now + LINGERS_S, place, write))
         elif ended is Ended.REFUSED:

@@ -1,20 +1,28 @@
 """Inspections: what a look has found, held against what each owner may have."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
-from loadcheck.engine.events import Draw
 from loadcheck.judge.holdings import Holdings, Owned, Place, Row
 from loadcheck.judge.writes import ABSENT, Look, Write, last, possible
 from loadcheck.oracle.marks import Mark
 
 _numbers: Final = count(1)
 
-OwnerOf = Callable[[str, int], str | None]
-"""Whose the rows are that an identity writes to a table; None when it can have none."""
+
+class Naming(Protocol):
+    """Knows whose rows are whose, and what they look like."""
+
+    def owner_of(self, table: str, identity: int) -> str | None:
+        """Return whose the rows are that an identity writes to a table; None when it can have none."""
+        ...
+
+    def show(self, place: Place, write: Write) -> str:
+        """Return a row as a write should have left it, for people."""
+        ...
 
 
 class Wrong(StrEnum):
@@ -53,6 +61,7 @@ class Discrepancy:
         sighting: What was found; None when nothing was.
         expected: The write that should show there; None when nothing should, or when it is not known any more.
         suspect: A write that may have removed the row, had it reached too far.
+        lacking: The row that should be there, for people; empty when none should.
     """
 
     wrong: Wrong
@@ -61,6 +70,7 @@ class Discrepancy:
     sighting: Sighting | None = None
     expected: Write | None = None
     suspect: Write | None = None
+    lacking: str = ""
 
     @property
     def value(self) -> int:
@@ -74,7 +84,7 @@ class Inspection:
 
     Args:
         holdings: What each owner may have.
-        owner_of: Whose rows an identity writes.
+        naming: Whose rows are whose.
         table: The table that was looked at.
         look: When.
 
@@ -83,9 +93,9 @@ class Inspection:
         checked: How many rows were found, or should have been.
     """
 
-    def __init__(self, holdings: Holdings, owner_of: OwnerOf, table: str, look: Look) -> None:
+    def __init__(self, holdings: Holdings, naming: Naming, table: str, look: Look) -> None:
         self._holdings = holdings
-        self._owner_of = owner_of
+        self._naming = naming
         self._table = table
         self._look = look
         self._number = next(_numbers)
@@ -104,7 +114,7 @@ class Inspection:
         if mark is None:
             foreign = sighting.owner is not None and sighting.owner != owner
             return Discrepancy(Wrong.FOREIGN, place, self._look, sighting) if foreign else None
-        if owner is None or self._owner_of(self._table, mark.identity) != owner:
+        if owner is None or self._naming.owner_of(self._table, mark.identity) != owner:
             return Discrepancy(Wrong.FOREIGN, place, self._look, sighting)
         self.checked += 1
         return self._own(sighting, place, mark)
@@ -123,7 +133,7 @@ class Inspection:
         if row is None:
             return self._not_there(sighting, place, mark, None)
         if row.inspected == self._number:
-            return Discrepancy(Wrong.TWICE, place, self._look, sighting, last(owned.writes(row)))
+            return self._instead(Wrong.TWICE, sighting, place, None)
         row.inspected = self._number
         writes = owned.writes(row)
         if not possible(writes, mark.seq, self._look):
@@ -135,8 +145,13 @@ class Inspection:
     def _not_there(self, sighting: Sighting, place: Place, mark: Mark, expected: Write | None) -> Discrepancy:
         refused = self._holdings.refused(mark.seq)
         if refused is not None:
-            return Discrepancy(Wrong.REFUSED, place, self._look, sighting, refused)
-        return Discrepancy(Wrong.STALE, place, self._look, sighting, expected)
+            return self._instead(Wrong.REFUSED, sighting, place, refused)
+        return self._instead(Wrong.STALE, sighting, place, expected)
+
+    def _instead(self, wrong: Wrong, sighting: Sighting, place: Place, expected: Write | None) -> Discrepancy:
+        lacking = wrong is Wrong.STALE and expected is not None and expected.value != ABSENT
+        shown = self._naming.show(place, expected) if lacking and expected is not None else ""
+        return Discrepancy(wrong, place, self._look, sighting, expected, lacking=shown)
 
     def _gone(self, owned: Owned, row: Row, place: Place) -> Iterator[Discrepancy]:
         writes = owned.writes(row)
@@ -147,9 +162,5 @@ class Inspection:
         value, since = row.seen
         was_there = expected is not None and value == expected.draw.seq
         suspect = self._holdings.reaching(place, since) if was_there else None
-        yield Discrepancy(Wrong.GONE, place, self._look, None, expected, suspect)
-
-
-def draw_of(mark: Mark) -> Draw:
-    """Return what is known of a write from its mark alone."""
-    return Draw(mark.seq, mark.request, mark.identity)
+        lacking = "" if expected is None else self._naming.show(place, expected)
+        yield Discrepancy(Wrong.GONE, place, self._look, None, expected, suspect, lacking)

@@ -76,6 +76,7 @@ class Figures:
         blind: Why the run could not have seen a leak at all; empty when it could.
         measured: Measured values by threshold name; None where there was no sample.
         least: For thresholds on every request, the request that has the least, such as "request 'list'".
+        misplaced: Rows that the audit found other than the run's writes had left them.
         interrupted: The signal's exit code when the run was cut short.
     """
 
@@ -88,13 +89,14 @@ class Figures:
     blind: Sequence[str]
     measured: Mapping[str, float | None]
     least: Mapping[str, str] = field(default_factory=dict)
+    misplaced: int = 0
     interrupted: ExitCode | None = None
 
 
 def decide(figures: Figures, thresholds: Thresholds) -> Outcome:
     """Give the verdict of a run: a violation outweighs everything, then what makes a green run vacuous."""
     measured = _hold(thresholds, figures.measured)
-    if figures.violations:
+    if figures.violations or figures.misplaced:
         cut = () if figures.interrupted is None else ("the run was interrupted",)
         return Outcome(RunVerdict.FAIL, ExitCode.FAIL, (_failed(figures), *cut), measured)
     doubts = [*_doubts(figures), *_unsampled(measured), *_uncovered(measured, figures.least)]
@@ -113,7 +115,9 @@ def decide(figures: Figures, thresholds: Thresholds) -> Outcome:
 
 def _failed(figures: Figures) -> str:
     kinds = "1 finding" if figures.findings == 1 else f"{figures.findings} findings"
-    return f"{figures.violations:,} of {figures.judged:,} answers were wrong: {kinds}"
+    answers = f"{figures.violations:,} of {figures.judged:,} answers were wrong"
+    rows = f"{figures.misplaced:,} rows are not as they were written" if figures.misplaced else ""
+    return f"{', and '.join(filter(None, [answers if figures.violations else '', rows]))}: {kinds}"
 
 
 def _doubts(figures: Figures) -> Iterator[str]:

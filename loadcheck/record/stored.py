@@ -86,6 +86,26 @@ class StoredKept(TypedDict):
     share: float
 
 
+class StoredWrites(TypedDict):
+    """What came of a run's writes: how they ended, and how the tables stood at the last audit.
+
+    `rows` were held against the writes, `wrong` of all audits were not as they should be, and `undecided` might as
+    well have been gone. `doubts`, `drift` and `left` are sentences: what could not be audited, what somebody else may
+    have changed, and what could not be cleaned up.
+    """
+
+    acknowledged: int
+    refused: int
+    unknown: int
+    audits: int
+    rows: int
+    undecided: int
+    wrong: int
+    doubts: list[str]
+    drift: list[str]
+    left: list[str]
+
+
 class FindingHead(TypedDict):
     """A finding as summary.json lists it."""
 
@@ -263,6 +283,7 @@ class Summary(TypedDict):
     warm_up: StoredCounts
     findings: list[FindingHead]
     faults: list[StoredFault]
+    writes: StoredWrites | None
     blind_spots: list[str]
     alike: list[StoredAlike]
     coverage: StoredCoverage

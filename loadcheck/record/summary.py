@@ -24,6 +24,7 @@ from loadcheck.record.stored import (
     StoredReach,
     StoredThreshold,
     StoredTimed,
+    StoredWrites,
     Summary,
 )
 from loadcheck.record.tally import PhaseTally, Tally
@@ -46,6 +47,7 @@ class RunFacts:
         canaries: Those planted and caught; None where there could be none.
         leak_rate_upper_95: The rate of leaks that is ruled out with 95 % confidence, if known.
         faults: What each fault of the scenario did.
+        writes: What came of the run's writes; None when it followed none.
         blind_spots: What a green run says little about, a sentence each.
         history: What was written of the exchanges.
         alike: Which kinds of identities which requests cannot tell apart.
@@ -62,6 +64,7 @@ class RunFacts:
     canaries: StoredCanaries | None = None
     leak_rate_upper_95: float | None = None
     faults: Sequence[StoredFault] = ()
+    writes: StoredWrites | None = None
     blind_spots: Sequence[str] = ()
     alike: Sequence[StoredAlike] = ()
     history: StoredKept | None = None
@@ -91,6 +94,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "warm_up": _counts(tally.warm_up),
         "findings": [finding_head(finding, scenario, tally.population) for finding in findings],
         "faults": list(facts.faults),
+        "writes": facts.writes,
         "blind_spots": list(facts.blind_spots),
         "alike": list(facts.alike),
         "coverage": _coverage(tally, facts),

@@ -80,6 +80,7 @@ def _verdict(summary: Summary) -> Iterator[RenderableType]:
     yield Text("")
     yield Text(_of_what(summary), style="dim", no_wrap=True, overflow="ellipsis")
     yield from map(plain, _checked(summary))
+    yield from _written(summary)
     yield from map(plain, _sure(summary))
 
 
@@ -120,6 +121,19 @@ def _checked(summary: Summary) -> Iterator[str]:
     if warm_up["sent"]:
         bad = f", {plural(warm_up['violation'], 'violation')}" if warm_up["violation"] else ""
         yield f"and {plural(warm_up['sent'], 'exchange')} in the warm-up, judged but not measured{bad}"
+
+
+def _written(summary: Summary) -> Iterator[RenderableType]:
+    """Tell what came of the writes, and what a reader must know of the tables."""
+    writes = summary["writes"]
+    if writes is None:
+        return
+    ended = (f"{writes[how]:,} {how}" for how in ("acknowledged", "refused", "unknown"))
+    yield plain(f"writes: {', '.join(ended)}")
+    open_ones = f", {writes['undecided']:,} of them undecided" if writes["undecided"] else ""
+    wrong = f", {writes['wrong']:,} wrong" if writes["wrong"] else ""
+    yield plain(f"{plural(writes['audits'], 'audit')}; the last held {plural(writes['rows'], 'row')}{open_ones}{wrong}")
+    yield from (Text(line, style="yellow") for line in (*writes["drift"], *writes["left"]))
 
 
 def _sure(summary: Summary) -> Iterator[str]:

@@ -11,7 +11,7 @@ _NAME: Final = 32  # cells for a name in a sentence
 _WITH_SOURCE: Final = {
     Symptom.SWAPPED: "got the whole answer of {source}",
     Symptom.FOREIGN_ROWS: "got rows of {source}",
-    Symptom.CROSS_WRITE: "changed rows of {source}",
+    Symptom.CROSS_WRITE: "crossed writes with {source}",
     Symptom.WRONG_CONTEXT: "was answered in the context of {source}",
     Symptom.WRONG_EXCHANGE: "got an answer meant for {source}",
 }
@@ -27,8 +27,8 @@ _WITHOUT: Final = {
     Symptom.REFUSED_TOKEN: "was refused although its token is good",
     Symptom.WRONG_CONTEXT: "was answered in the context of another request",
     Symptom.WRONG_EXCHANGE: "got an answer meant for another request",
-    Symptom.CROSS_WRITE: "changed rows that are not its own",
-    Symptom.LOST_WRITE: "was told of a write that is not there",
+    Symptom.CROSS_WRITE: "reached rows that are not its own",
+    Symptom.LOST_WRITE: "misses a write that was acknowledged",
     Symptom.MALFORMED: "got an answer that cannot be read",
 }
 

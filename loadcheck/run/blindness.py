@@ -45,12 +45,13 @@ def blind_spots(
                 f"request {model.name!r}: {len(answers):,} identities expect {different:,} different answers; "
                 "between those that expect the same, no leak can show"
             )
-        if not any(_shows_whose(expectations.of(request, mix)) for mix in mixes):
+        if model.writes is None and not any(_shows_whose(expectations.of(request, mix)) for mix in mixes):
             yield f"request {model.name!r} compares nothing that tells whose answer came, such as rows"
 
 
 def _shows_whose(expectation: Expectation) -> bool:
-    return expectation.needs_truth or bool(expectation.json or expectation.headers)
+    written = expectation.written is not None
+    return written or expectation.needs_truth or bool(expectation.json or expectation.headers)
 
 
 def _tells_apart(request: int, population: Population, expectations: Expectations, oracle: Oracle) -> bool:
@@ -60,6 +61,8 @@ def _tells_apart(request: int, population: Population, expectations: Expectation
         if expectation is None:
             continue
         if expectation.drawn and expectation.by_identity and request in oracle.requests_with_rows:
+            return True
+        if expectation.written is not None and len(population.of_mix(mix)) > 1:
             return True
         different.update(_answers(request, expectation, population.of_mix(mix), oracle))
         if len(different) > 1:

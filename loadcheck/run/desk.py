@@ -47,10 +47,14 @@ class Desk:
         self.tally.add(exchange, verdict)
         self.history.add(exchange, verdict, grounds)
         if verdict.ruling is Ruling.VIOLATION:
-            finding = self.findings.add(exchange, verdict, self._mixes(exchange, verdict))
-            if finding is not None:
-                finding.led = self.trail.led_to(exchange)
-                self.observer.finding(finding)
+            self.found(exchange, verdict)
+
+    def found(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Tell of a violation if it is a finding not seen before; the exchange itself may have been delivered as ok."""
+        finding = self.findings.add(exchange, verdict, self._mixes(exchange, verdict))
+        if finding is not None:
+            finding.led = self.trail.led_to(exchange)
+            self.observer.finding(finding)
 
     def take_note(self, event: PhaseStarted | Missed | PhaseEnded) -> None:
         """Count and record what is no exchange.

@@ -32,7 +32,9 @@ class Exposure:
         self._expectations = expectations
         self._oracle = oracle
         self._own = {
-            (request, mix): sorted(own_names(expectation) - scenario.requests[request].vars.keys())
+            (request, mix): sorted(
+                own_names(expectation) - scenario.requests[request].vars.keys() | _owner_names(scenario, expectation)
+            )
             for request, mix, expectation in expectations
         }
         self.telling = self._telling(scenario)
@@ -75,6 +77,13 @@ def own_names(expectation: Expectation) -> frozenset[str]:
     """Return the names of what expected headers and JSON take from the exchange."""
     headers = [template.names for _, template in expectation.headers if template is not None]
     return value_names(list(expectation.json)).union(*headers)
+
+
+def _owner_names(scenario: Scenario, expectation: Expectation) -> frozenset[str]:
+    """Return the names on which it depends whose rows are expected of those that the run writes."""
+    if expectation.written is None:
+        return frozenset()
+    return value_names(dict(scenario.tables[expectation.written.table].owner))
 
 
 def refusal(expectation: Expectation) -> str | None:

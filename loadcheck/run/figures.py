@@ -25,6 +25,7 @@ def figures(
         checked=counts.checked,
         judged=counts.checked + tally.warm_up.checked,
         violations=tally.violations,
+        misplaced=0 if facts.writes is None else facts.writes["wrong"],
         unknown=tally.unexcused.unknown,
         findings=len(findings),
         unchecked=tuple(_unchecked(scenario, tally)),

@@ -24,6 +24,7 @@ from loadcheck.record.coverage import Coverage, Use
 from loadcheck.run.canaries import Canaries
 from loadcheck.run.context import Context
 from loadcheck.run.exposure import Exposure
+from loadcheck.run.following import Following
 from loadcheck.run.preparation import Prepared
 from loadcheck.scenario.model import TokenKind
 
@@ -53,6 +54,7 @@ class Judging:
         coverage: What the stamps show of backends and handoffs.
         canaries: Answers judged wrongly on purpose.
         telling: For each request, whether its answers tell whose they are.
+        following: What the run writes, and what reads it.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Judging:
         self.telling = exposure.telling
         self.coverage = Coverage(exposure.telling, len(scenario.load), exposure.exposes)
         self.canaries = Canaries()
+        self.following = Following(prepared, clock, self._give_followed)
         self._transactions = Transactions()
         self._deliver = deliver
         self._before: dict[int, Truth | None] = {}
@@ -92,6 +95,7 @@ class Judging:
             self._refused[draw.seq] = refused
         else:
             self._before[draw.seq] = self._oracle.truth(draw)
+        self.following.sending(draw)
 
     def take(self, exchange: Exchange) -> None:
         """Judge an exchange: deliver it now, or put it aside until its truth has been read again."""
@@ -109,12 +113,18 @@ class Judging:
             return
         if verdict.ruling is Ruling.OK:
             self.canaries.offer(exchange, identity.mix, expectation, before, variables)
-        self._give(exchange, verdict, Grounds(before))
+        followed = self.following.judged(exchange, verdict)
+        if followed is not None:
+            self._give(exchange, followed, Grounds(before))
 
     def _take_refused(self, exchange: Exchange, fault: str) -> None:
         verdict = judge(exchange, REFUSAL, TokenKind.EXPIRED, None, _NOTHING)
         if not isinstance(verdict, Dispute):  # a refusal has no rows to dispute
-            self._give(exchange, replace(verdict, fault=fault), NO_GROUNDS)
+            followed = self.following.judged(exchange, verdict) or verdict
+            self._give(exchange, replace(followed, fault=fault), NO_GROUNDS)
+
+    def _give_followed(self, exchange: Exchange, verdict: Verdict) -> None:
+        self._give(exchange, verdict, NO_GROUNDS)
 
     def _dispute(self, dispute: Dispute) -> None:
         if self._disputes.qsize() < _DISPUTES_WAITING:
@@ -128,6 +138,7 @@ class Judging:
         while not self._disputes.empty():
             self._leave([self._disputes.get_nowait()])
             self._disputes.task_done()
+        self.following.abandon()
 
     def _leave(self, batch: Sequence[Dispute]) -> None:
         for dispute in batch:
@@ -151,6 +162,7 @@ class Judging:
     async def settled(self) -> None:
         """Wait until no dispute is left."""
         await self._disputes.join()
+        await self.following.settled()
 
     async def _settle_batch(self, batch: Sequence[Dispute]) -> None:
         try:

@@ -19,6 +19,7 @@ from loadcheck.record.confidence import upper_95
 from loadcheck.record.generator import Generator
 from loadcheck.record.reach import stored_reach
 from loadcheck.record.sampler import Sampler
+from loadcheck.run.audit import Audit
 from loadcheck.run.command_fault import CommandFault
 from loadcheck.run.desk import Desk
 from loadcheck.run.faults import Break, Faults
@@ -44,17 +45,29 @@ class Load:
         judging: Judges every exchange.
         desk: Takes every verdict.
         faults: What breaks meanwhile.
+        audit: Looks at what the run has written.
         seed: What the inputs are drawn from.
         clock: The run's clock.
     """
 
-    def __init__(self, parts: Parts, judging: Judging, desk: Desk, faults: Faults, seed: int, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913 -- each is one thing that goes on during the load
+        self,
+        parts: Parts,
+        judging: Judging,
+        desk: Desk,
+        faults: Faults,
+        audit: Audit,
+        *,
+        seed: int,
+        clock: Clock,
+    ) -> None:
         prepared = parts.prepared
         self._parts = parts
         self._judging = judging
         self._desk = desk
         self._faults = faults
         self._refused = RefusedTokens(prepared, parts.folder, clock, seed)
+        self._audit = audit
         self._clock = clock
         self._generator = Generator()
         self._feed = Feed(_inputs(prepared, seed), prepared.oracle.prepare, clock)
@@ -112,6 +125,7 @@ class Load:
             async with asyncio.TaskGroup() as tasks:
                 settling = tasks.create_task(self._judging.settle())
                 watching = tasks.create_task(self._parts.clockwatch.watch())
+                auditing = tasks.create_task(self._audit.run())
                 sampling = tasks.create_task(self._sampling().run())
                 breaking = tasks.create_task(self._faults.run(self._ours(), self._refused.rotated))
                 await self._engine.run()
@@ -121,7 +135,7 @@ class Load:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SETTLING_S):
                         await self._judging.settled()
-                for task in (settling, watching, sampling):
+                for task in (settling, watching, auditing, sampling):
                     task.cancel()
 
     def _sampling(self) -> Sampling:

@@ -1,6 +1,7 @@
 """A run: the whole flow put together, from a loaded scenario to an outcome and its run folder."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from loadcheck.clock import Clock
 from loadcheck.engine.messages import target_url
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Outcome, decide
+from loadcheck.oracle.database import Database
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
@@ -21,6 +23,7 @@ from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
 from loadcheck.run.aftermath import look_into
 from loadcheck.run.asking import Asking
+from loadcheck.run.audit import Audit
 from loadcheck.run.blindness import blind_spots, blindness
 from loadcheck.run.canaries import told_canaries, unproven
 from loadcheck.run.desk import Desk
@@ -115,9 +118,10 @@ class Run:
                     population, parts.clockwatch, faults.recovery, tally, findings, history, series, self._observer
                 )
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
-                facts = await self._load(parts, judging, desk, faults)
-            facts = replace(facts, history=history.kept)
-            await self._explain(parts, desk)
+                async with self._auditing(judging, desk) as audit:
+                    facts = await self._load(parts, judging, desk, faults, audit)
+                    await self._explain(parts, desk)
+            facts = replace(facts, history=history.kept, writes=audit.figures())
             outcome = self._outcome(parts.prepared, judging, desk, facts)
             return self._write_down(folder, parts, outcome, desk, facts)
 
@@ -144,10 +148,35 @@ class Run:
             self._observer.step(sentence)
         return found
 
-    async def _load(self, parts: Parts, judging: Judging, desk: Desk, faults: Faults) -> RunFacts:
+    @asynccontextmanager
+    async def _auditing(self, judging: Judging, desk: Desk) -> AsyncIterator[Audit]:
+        """Yield the audit of what the run writes; in the end its rows are deleted, whatever happened."""
+        database = Database(self._loaded.scenario.target.database.get_secret_value())
+        audit = Audit(
+            self._scenario,
+            judging.following,
+            database,
+            self._clock,
+            self._observer,
+            alone=self._powers.freshen is not None,
+            found=desk.found,
+        )
+        try:
+            await audit.begin()
+            try:
+                yield audit
+            finally:
+                await audit.clean_up()
+        finally:
+            await database.close()
+
+    async def _load(self, parts: Parts, judging: Judging, desk: Desk, faults: Faults, audit: Audit) -> RunFacts:
         told = self._told_alike(parts.prepared)
-        load, began = Load(parts, judging, desk, faults, self._options.seed, self._clock), self._clock.now()
+        began, clock = self._clock.now(), self._clock
+        load = Load(parts, judging, desk, faults, audit, seed=self._options.seed, clock=clock)
         await load.run(self._observer, self._interruption)
+        await audit.conclude()
+        prepared = parts.prepared
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
@@ -175,6 +204,7 @@ class Run:
             name = self._scenario.requests[request].name
             blind.append(f"request {name!r} is blind: an answer of another identity was taken for right (a canary)")
         blind += unmade_faults(facts.faults)
+        blind += facts.writes["doubts"] if facts.writes else []
         interrupted = self._interruption.code
         seen = figures(self._scenario, desk.tally, desk.findings, blind, facts, interrupted)
         return decide(seen, self._scenario.thresholds)

@@ -144,12 +144,16 @@ class Run:
         return self.looked(self.seq)
 
 
-def owner_of(_table: str, identity: int) -> str:
-    return OWNERS[identity]
+class Names:
+    def owner_of(self, table: str, identity: int) -> str:  # noqa: ARG002 -- the protocol's signature
+        return OWNERS[identity]
+
+    def show(self, place: Place, write: Write) -> str:
+        return f"{place.owner}{place.key}: {write.draw.seq}"
 
 
 def inspect(holdings: Holdings, look: Look, rows: Rows, writers: Rows | None = None) -> Iterator[Discrepancy]:
-    inspection = Inspection(holdings, owner_of, TABLE, look)
+    inspection = Inspection(holdings, Names(), TABLE, look)
     for (owner, key), seq in rows.items():
         identity = (writers or {}).get((owner, key), OWNERS.index(owner))
         found = inspection.add(Sighting(Mark(0, identity, seq), owner, key, ""), owner)
@@ -165,7 +169,7 @@ def a_write(data: st.DataObject) -> tuple[str, str | None, Does]:
     return data.draw(st.sampled_from(OWNERS), "owner"), data.draw(key, "key"), does
 
 
-@settings(deadline=None, max_examples=4000)
+@settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_no_order_of_writes_losses_and_looks_on_a_right_server_is_called_wrong(data: st.DataObject) -> None:
     run = Run()
@@ -179,7 +183,7 @@ def test_no_order_of_writes_losses_and_looks_on_a_right_server_is_called_wrong(d
     assert run.audit() == []
 
 
-@settings(deadline=None, max_examples=4000)
+@settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_every_write_that_is_dropped_is_found_if_it_would_show(data: st.DataObject) -> None:
     run, right = Run(), Server()
@@ -198,7 +202,7 @@ def test_every_write_that_is_dropped_is_found_if_it_would_show(data: st.DataObje
     assert bool(run.audit()) is (run.server.rows != right.rows)
 
 
-@settings(deadline=None, max_examples=4000)
+@settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_every_row_that_is_written_to_another_owner_is_found(data: st.DataObject) -> None:
     run = Run()
@@ -254,7 +258,7 @@ def test_a_row_found_twice() -> None:
     run = Run()
     seq = run.do("a", "1", Does.INSERT)
     run.look()
-    inspection = Inspection(run.holdings, owner_of, TABLE, run.holdings.looked(run.seq, run.tick()))
+    inspection = Inspection(run.holdings, Names(), TABLE, run.holdings.looked(run.seq, run.tick()))
     row = Sighting(Mark(0, 0, seq), "a", "1", "")
     assert inspection.add(row, "a") is None
     again = inspection.add(row, "a")
