@@ -15,10 +15,12 @@ class Standing:
 
     Attributes:
         wrong: What is wrong among the rows of one owner.
+        present: The `seq` of every write whose row stands among the owner's.
         elsewhere: By the `seq` of a write: another identity, or None for nobody known, that owns the row it made.
     """
 
     wrong: Sequence[Discrepancy] = ()
+    present: frozenset[int] = frozenset()
     elsewhere: Mapping[int, int | None] = field(default_factory=dict)
 
 
@@ -35,9 +37,10 @@ def of_answer(found: Discrepancy, standing: Standing) -> Verdict:
     if same:
         return of_table(same[0], standing)
     if found.wrong is Wrong.FOREIGN:
-        return violation(
-            Symptom.FOREIGN_ROWS, "a row of another identity came", source=_writer(found), evidence=_evidence(found)
-        )
+        return _foreign(found)
+    if found.expected is None or found.expected.draw.seq not in standing.present:
+        # What was to be there is not: it may even have been written anew since.
+        return of_table(found, standing)
     if found.wrong is Wrong.GONE:
         reason = "a row that it has written, and that is there, is missing"
         return violation(Symptom.MISSING_ROWS, reason, evidence=_evidence(found))
@@ -73,6 +76,14 @@ def weightiest(found: Sequence[Discrepancy]) -> Discrepancy:
 def never_looked(reason: str) -> Verdict:
     """Return the verdict where the table could not be looked at."""
     return unknown(f"what was written could not be read: {reason}")
+
+
+def _foreign(found: Discrepancy) -> Verdict:
+    """Judge another's row in an answer that is not among the owner's rows, or is no more: its columns tell which."""
+    if found.sighting is not None and found.sighting.owner == found.place.owner:
+        return of_table(found, Standing())
+    reason = "a row of another identity came"
+    return violation(Symptom.FOREIGN_ROWS, reason, source=_writer(found), evidence=_evidence(found))
 
 
 def _misplaced(found: Discrepancy, standing: Standing) -> Verdict:

@@ -23,13 +23,11 @@ class Found:
         mark: What its mark column holds.
         owner: What its owner columns hold, as one text.
         key: What its key column holds; empty where the table has none.
-        shown: The whole row, as JSON.
     """
 
     mark: str | None
     owner: str
     key: str
-    shown: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class WrittenTable:
         owner = ", ".join(f"{_quoted(column)}::text" for column in table.owner)
         self._owner = f"concat_ws(chr({ord(SEPARATOR)}), {owner})"
         self._key = f"{_quoted(table.key)}::text" if table.key else "''"
-        self._columns = f"{self._mark}, {self._owner}, {self._key}, row_to_json(_row)::text"
+        self._columns = f"{self._mark}, {self._owner}, {self._key}"
 
     async def check(self, database: Database) -> None:
         """Ask for nothing, which tells whether the columns are there.
@@ -66,7 +64,7 @@ class WrittenTable:
             asyncpg.PostgresError: they are not.
         """
         async with database.reading() as connection:
-            await connection.fetch(f"SELECT {self._columns}, {self._ours} FROM {self.relation} _row LIMIT 0")  # noqa: S608 -- quoted names
+            await connection.fetch(f"SELECT {self._columns}, {self._ours} FROM {self.relation} LIMIT 0")  # noqa: S608 -- quoted names
 
     async def strangers(self, database: Database, owners: Sequence[str]) -> int:
         """Return how many rows of these owners the run has not written."""
@@ -86,7 +84,7 @@ class WrittenTable:
         """Return the rows of an owner, and those with one of these marks, whoever owns them."""
         async with database.reading() as connection:
             records = await connection.fetch(
-                f"SELECT {self._columns} FROM {self.relation} _row WHERE {self._owner} = $1 OR {self._mark} = ANY($2)",  # noqa: S608 -- quoted names
+                f"SELECT {self._columns} FROM {self.relation} WHERE {self._owner} = $1 OR {self._mark} = ANY($2)",  # noqa: S608 -- quoted names
                 owner,
                 list(marks),
             )

@@ -46,6 +46,11 @@ class Asking:
         """Whether a draw may be sent again: a target is not written to only to learn more."""
         return self.embedded or self.parts.prepared.scenario.requests[draw.request].method in _SAFE
 
+    def may_judge(self, draw: Draw) -> bool:
+        """Whether there is a right answer to hold another one against: rows that the run has written move on."""
+        prepared = self.parts.prepared
+        return prepared.expectations.of(draw.request, prepared.population[draw.identity].mix).written is None
+
     async def begin(self) -> None:
         """Give what comes next fresh backends, where that is possible."""
         if self.freshen is not None:

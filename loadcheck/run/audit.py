@@ -1,6 +1,7 @@
 """The audit: the tables that a run writes to, read straight from PostgreSQL and held against every write of the run."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,6 +12,7 @@ from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError, UsageProblem
 from loadcheck.judge.attribution import Standing, of_table
+from loadcheck.judge.holdings import Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Wrong
 from loadcheck.judge.judge import violation
 from loadcheck.judge.verdict import Symptom, Verdict
@@ -193,7 +195,7 @@ class Audit:
         naming = self.following.naming
         foreign = [each for each in found if each.wrong is Wrong.FOREIGN]
         elsewhere = {each.value: naming.identity_of(table, each.place.owner) for each in foreign}
-        standing = Standing(found, elsewhere)
+        standing = Standing(found, elsewhere=elsewhere)
         for each in (*self._by_writer(foreign, found), *(one for one in found if one.wrong is not Wrong.FOREIGN)):
             write = each.expected or self.following.last.get(table)
             if write is None or (each.wrong is Wrong.GONE and write.value in elsewhere):
@@ -232,7 +234,8 @@ class Audit:
         before, after = self._before[table.name], await table.others(self.database)
         if before == after:
             return
-        last = self.following.last.get(table.name)
+        reaching = self.following.holdings.reaching(Place(table.name, ""), -math.inf)
+        last = reaching or self.following.last.get(table.name)
         counts = f"{before.count:,} before, {after.count:,} now"
         what = f"rows of {table.name} that this run did not write have changed: {counts}"
         if not self.alone or last is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -17,7 +17,7 @@ from loadcheck.judge.attribution import Standing, never_looked, of_answer, weigh
 from loadcheck.judge.holdings import Holdings, Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Wrong
 from loadcheck.judge.judge import unknown
-from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.judge.verdict import Ruling, Symptom, Verdict
 from loadcheck.judge.writes import Ended, Look, Write, ended
 from loadcheck.oracle.database import GONE, Database
 from loadcheck.oracle.marks import Mark
@@ -81,6 +81,7 @@ class Following:
         self._places: dict[int, Place] = {}
         self._numbers = count(-1, -1)
         self._disputes: asyncio.Queue[_Disputed] = asyncio.Queue()
+        self._told: OrderedDict[tuple[object, ...], Verdict] = OrderedDict()
         self.holdings = Holdings()
         self.naming = Naming(scenario.tables, prepared.population, prepared.marks)
         self.tables = [WrittenTable(name, table, prepared.marks) for name, table in scenario.tables.items()]
@@ -186,12 +187,21 @@ class Following:
             return never_looked(problem.message)
         except (asyncpg.PostgresError, *GONE) as error:
             return never_looked(type(error).__name__)
-        verdict = of_answer(found, standing)
+        told = found.place, found.value, None if found.expected is None else found.expected.draw.seq
+        verdict = self._told.get(told) or of_answer(found, standing)
+        if verdict.symptom in {Symptom.CROSS_WRITE, Symptom.LOST_WRITE}:
+            self._remember(told, verdict)
         stands = [each for each in standing.wrong if each.place == found.place and each.value == found.value]
         for each in stands:
             if each.wrong in {Wrong.GONE, Wrong.STALE}:
                 self.holdings.accept(each.place, each.value, each.look)
         return verdict
+
+    def _remember(self, told: tuple[object, ...], verdict: Verdict) -> None:
+        """Answers that were under way when a discrepancy was told, and accepted, show the same one."""
+        self._told[told] = verdict
+        if len(self._told) > _WAITING:
+            self._told.popitem(last=False)
 
     async def _standing(self, disputed: _Disputed, database: Database) -> Standing:
         """Look at the table: at the rows of the one owner, and for those that the owner misses."""
@@ -213,7 +223,8 @@ class Following:
             for each in sightings
             if each.owner != owner and each.mark is not None
         }
-        return Standing([*filter(None, wrong), *missing], elsewhere)
+        present = frozenset(each.mark.seq for each in sightings if each.owner == owner and each.mark is not None)
+        return Standing([*filter(None, wrong), *missing], present, elsewhere)
 
     def _mark(self, write: Write) -> str:
         draw = write.draw

@@ -57,7 +57,7 @@ class Inquiry:
         asked = 0
         for finding in findings:
             seen = Observations()
-            if _worth_asking(finding) and asked < _FINDINGS:
+            if _worth_asking(finding) and self.asking.may_judge(finding.first.draw) and asked < _FINDINGS:
                 asked += 1
                 # What could not be asked stays undetermined: the finding itself stands.
                 with suppress(LoadcheckError, asyncpg.PostgresError, *GONE):

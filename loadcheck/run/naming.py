@@ -50,11 +50,9 @@ class Naming:
 
     def show(self, place: Place, write: Write) -> str:
         """Return a row as a write should have left it, for people."""
-        table, draw = self._tables[place.table], write.draw
-        owner = dict(zip(table.owner, place.owner.split(SEPARATOR), strict=False))
-        key = {table.key: place.key} if table.key else {}
+        draw = write.draw
         mark = self._marks.text(Mark(draw.request, draw.identity, draw.seq))
-        return json.dumps({**owner, **key, table.mark: mark}, ensure_ascii=False)
+        return self._shown(place.table, mark, place.owner, place.key or "")
 
     def shows_mark(self, table: str, rows: Sequence[Any]) -> bool:
         """Whether rows of an answer can be told apart by their columns."""
@@ -67,12 +65,20 @@ class Naming:
         mark = self._marks.read(row[columns.mark])
         owned = [row.get(column) for column in columns.owner]
         owner = None if None in owned else SEPARATOR.join(map(text, owned))
-        return Sighting(mark, owner, text(row[columns.key]) if columns.key else _keyless(mark), show(row))
+        key = text(row[columns.key]) if columns.key else _keyless(mark)
+        return Sighting(mark, owner, key, show({columns.mark: row[columns.mark], **row}))
 
     def in_table(self, table: str, found: Found) -> Sighting:
         """Return a row of the table itself as it was seen."""
         mark = self._marks.read(found.mark)
-        return Sighting(mark, found.owner, found.key if self._tables[table].key else _keyless(mark), found.shown)
+        key = found.key if self._tables[table].key else _keyless(mark)
+        return Sighting(mark, found.owner, key, self._shown(table, found.mark, found.owner, found.key))
+
+    def _shown(self, table: str, mark: str | None, owner: str, key: str) -> str:
+        """Return what is known of a row as JSON: its mark first, for lines are cut."""
+        columns = self._tables[table]
+        owners = dict(zip(columns.owner, owner.split(SEPARATOR), strict=False))
+        return json.dumps({columns.mark: mark, **owners, **({columns.key: key} if columns.key else {})})
 
 
 def keyless(seq: int) -> str:

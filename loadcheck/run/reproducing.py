@@ -12,7 +12,7 @@ import asyncpg
 from loadcheck.engine.events import Draw
 from loadcheck.errors import LoadcheckError
 from loadcheck.judge.findings import Finding, Reproduction
-from loadcheck.judge.verdict import Cause
+from loadcheck.judge.verdict import Cause, Symptom
 from loadcheck.oracle.database import GONE
 from loadcheck.run.asking import Asking, is_alike, is_wrong
 from loadcheck.run.shrinking import shrink
@@ -29,6 +29,7 @@ _REPEATS: Final = 8  # a cached plan is made by the sixth run of a statement
 _WINDOW: Final = 16
 _WIDEST: Final = 64
 _OPEN_LOOP: Final = 16
+_OF_WRITES: Final = frozenset({Symptom.CROSS_WRITE, Symptom.LOST_WRITE})
 
 _NO_TIME: Final = "there was no time left to look for the fewest exchanges"
 _NOT_AGAIN: Final = "replaying what led to it did not show it again"
@@ -69,6 +70,8 @@ class Reproducer:
     async def _impossible(self, finding: Finding) -> str:
         if not self.asking.may_send(finding.first.draw):
             return _WRITES
+        if finding.symptom in _OF_WRITES or not self.asking.may_judge(finding.first.draw):
+            return _WRITTEN
         return _WRITTEN if await self.asking.parts.prepared.writes.moving(finding.request) else ""
 
     async def _in_turn(self, finding: Finding) -> Reproduction | None:

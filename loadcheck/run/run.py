@@ -176,7 +176,6 @@ class Run:
         load = Load(parts, judging, desk, faults, audit, seed=self._options.seed, clock=clock)
         await load.run(self._observer, self._interruption)
         await audit.conclude()
-        prepared = parts.prepared
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
