@@ -124,7 +124,8 @@ def measure(way: str, url: str, folder: Path) -> tuple[float, float]:
     command = [*pinned(), "-m", "loadcheck", "run", folder / "wire.yaml", *options]
     subprocess.run(list(map(str, command)), capture_output=True, check=False)
     told = json.loads((out / "summary.json").read_text())
-    assert told["exchanges"]["violation"] == 0, told["findings"]
+    if told["exchanges"]["ok"] != told["exchanges"]["sent"]:
+        sys.exit(f"not every answer was right: {told['exchanges']}")
     return told["throughput_rps"], told["generator"]["cpu_s"] / told["exchanges"]["sent"] * 1e6
 
 

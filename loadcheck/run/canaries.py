@@ -67,7 +67,11 @@ class Canaries:
         draw, kind = exchange.draw, (exchange.draw.request, mix)
         lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
         self._unplanted[kind] += 1
-        wrong = _wrong(expectation, mine, lately) if self._unplanted[kind] >= _EVERY else None
+        due = self._unplanted[kind] >= _EVERY
+        wrong = _wrong(expectation, mine, lately) if due else None
+        if due and wrong is None and len(lately) == _KEPT:
+            # All are alike: looking again is worth it once others have taken their places.
+            self._unplanted[kind] -= _KEPT
         lately.append(mine)
         if wrong is not None:
             self._unplanted[kind] = 0

@@ -16,7 +16,7 @@ from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
 from loadcheck.judge.stamp import in_context, stamp_of
 from loadcheck.judge.transactions import Transactions
-from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.judge.verdict import OK, Ruling, Verdict
 from loadcheck.oracle.database import GONE
 from loadcheck.oracle.expectation import REFUSAL
 from loadcheck.oracle.truth import Reading, Truth
@@ -26,6 +26,7 @@ from loadcheck.run.context import Context
 from loadcheck.run.exposure import Exposure
 from loadcheck.run.following import Following
 from loadcheck.run.preparation import Prepared
+from loadcheck.run.recognition import Recognition
 from loadcheck.scenario.model import TokenKind
 
 _SETTLED_AT_ONCE: Final = 256
@@ -76,6 +77,7 @@ class Judging:
         self.coverage = Coverage(exposure.telling, len(scenario.load), exposure.exposes)
         self.canaries = Canaries()
         self.following = Following(prepared, clock, self._give_followed)
+        self._recognition = Recognition()
         self._transactions = Transactions()
         self._deliver = deliver
         self._before: dict[int, Truth | None] = {}
@@ -107,11 +109,14 @@ class Judging:
         identity = self._population[draw.identity]
         expectation = self._expectations.of(draw.request, identity.mix)
         variables = self._prepared.variables(draw) if expectation.headers or expectation.json else _NOTHING
-        verdict = judge(exchange, expectation, identity.token, before, variables)
+        known = self._recognition.knows(exchange, before)
+        verdict = OK if known else judge(exchange, expectation, identity.token, before, variables)
         if isinstance(verdict, Dispute):
             self._dispute(verdict)
             return
         if verdict.ruling is Ruling.OK:
+            if not known:
+                self._recognition.remember(exchange, expectation, before)
             self.canaries.offer(exchange, identity.mix, expectation, before, variables)
         followed = self.following.judged(exchange, verdict)
         if followed is not None:
