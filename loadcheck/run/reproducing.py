@@ -61,11 +61,11 @@ class Reproducer:
                         await self._reproduce(finding)
 
     async def _reproduce(self, finding: Finding) -> None:
-        finding.unreproduced = await self._impossible(finding) or _NOT_AGAIN
-        if finding.unreproduced == _NOT_AGAIN:
+        """Give a finding its reproduction, or the reason; what is cut off by the time leaves both as they were."""
+        impossible = await self._impossible(finding)
+        if not impossible:
             finding.reproduction = await self._in_turn(finding) or await self._in_a_crowd(finding)
-        if finding.reproduction is not None:
-            finding.unreproduced = ""
+        finding.unreproduced = impossible or ("" if finding.reproduction is not None else _NOT_AGAIN)
 
     async def _impossible(self, finding: Finding) -> str:
         if not self.asking.may_send(finding.first.draw):
@@ -85,8 +85,13 @@ class Reproducer:
     async def _histories(self, finding: Finding) -> AsyncIterator[Sequence[Draw]]:
         """Yield what may show it: source and victim, what the backend was used for, what anybody sent."""
         victim = finding.first.draw
+        if finding.cause is Cause.TRANSACTION_FRAMING:
+            yield (victim,)  # others matter only while they are under way
+            return
         if finding.source is not None and (neighbour := self._neighbour(finding)) is not None:
             yield (*[neighbour] * _REPEATS, victim)
+        if finding.cause is Cause.GATEWAY:
+            return
         for history in (finding.led.backend, finding.led.anywhere):
             yield [draw for draw in history if self.asking.may_send(draw)]
         if victim.seq < _BEGINNING:

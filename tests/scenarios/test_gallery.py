@@ -11,6 +11,7 @@ import pytest
 from loadcheck.record.stored import StoredFinding
 from loadcheck.selftest.expected import Expected
 from tests.cli.command import SCENARIOS, loadcheck, summary
+from tests.gallery import fixed_stack
 
 GALLERY = SCENARIOS / "leaks"
 FOLDERS = sorted(path.parent for path in GALLERY.glob("*/leak.yaml"))
@@ -30,12 +31,24 @@ def test_the_leak_is_found(folder: Path, tmp_path: Path) -> None:
         if (source := each["source"]) is not None:
             assert source["claims"] != each["victim"]["claims"]
             assert each["symptom"] != "swapped" or keepers(each) <= {source["claims"].get("user_type")}
+    replays_red_on_the_leak_and_green_on_its_twin(folder, tmp_path, found)
 
 
 def test_its_repaired_twin_is_clean(folder: Path, tmp_path: Path) -> None:
     ended = loadcheck("run", folder / "fixed.yaml", "--seed", 1, "--out", tmp_path / "run")
     assert ended.code == 0, ended.text
     assert summary(tmp_path / "run")["findings"] == []
+
+
+def replays_red_on_the_leak_and_green_on_its_twin(leak: Path, folder: Path, found: list[StoredFinding]) -> None:
+    """Run the first reproduction, alone and then with the twin's stack in place of the leaking one."""
+    reproduction = next((each["reproduction"] for each in found if each["reproduction"] is not None), None)
+    assert reproduction is not None, [each["unreproduced"] for each in found]
+    file = folder / "run" / reproduction["scenario"]
+    red = loadcheck("run", file, "--out", folder / "red")
+    assert red.code == 1, red.text
+    green = loadcheck("run", file, "--set", f"stack={fixed_stack(leak.name)}", "--out", folder / "green")
+    assert green.code == 0, green.text
 
 
 def findings(folder: Path) -> list[StoredFinding]:
