@@ -20,7 +20,10 @@ from loadcheck.run.shrinking import shrink
 _FINDINGS: Final = 8
 _ALL_S: Final = 20.0
 _SHRINKING_S: Final = 8.0
-_HOLDS: Final = 6  # replays that must all show it: one that shows it now and then is no reproduction
+# Replays that must all show it, for one that shows it now and then is no reproduction: fewer where one cannot be luck.
+_HOLDS: Final = 6
+_HOLDS_IF_SURE: Final = 2
+_SURE_CAUSES: Final = frozenset({Cause.POLICY, Cause.PLAN_CACHE, Cause.SESSION_STATE, Cause.TOKEN})
 _CROWD: Final = 200  # exchanges of a crowd that is tried
 _SEEN: Final = 3  # of them must be wrong
 _SURE: Final = 10.0  # wrong answers to be expected of a replayed crowd: e^-10 is the chance that there is none
@@ -126,7 +129,7 @@ class Reproducer:
         return 2 if left_behind else 1
 
     async def _holds(self, draws: Sequence[Draw], finding: Finding) -> bool:
-        for _ in range(_HOLDS):
+        for _ in range(_HOLDS_IF_SURE if finding.cause in _SURE_CAUSES else _HOLDS):
             if not await self._shows(draws, finding):
                 return False
         return True

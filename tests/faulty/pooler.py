@@ -63,6 +63,15 @@ class Backend:
                 self.status = answer[5:6]
             yield answer
 
+    async def has_ended(self) -> bool:
+        """Whether PostgreSQL has ended it; one that waits says nothing else."""
+        try:
+            async with asyncio.timeout(0):
+                await self.reader.read(1)
+        except TimeoutError:
+            return False
+        return True
+
     async def roll_back(self) -> None:
         """End what a client has left open."""
         if self.status != _IDLE:
@@ -136,8 +145,11 @@ class Pooler:
         return self.greeting
 
     async def take(self) -> Backend:
-        if not self.idle.empty() or self.made >= self.size:
-            return await self.idle.get()
+        while not self.idle.empty() or self.made >= self.size:
+            backend = await self.idle.get()
+            if not await backend.has_ended():
+                return backend
+            self.made -= 1
         self.made += 1
         try:
             return await log_in(self.dsn)
