@@ -16,6 +16,7 @@ from loadcheck.report.figures import milliseconds, plural, rate, seconds, share
 from loadcheck.report.sameness import told_alike
 from loadcheck.report.stories import Stories
 from loadcheck.report.tables import (
+    faults_table,
     mixes_table,
     phases_table,
     requests_table,
@@ -153,6 +154,8 @@ def _sections(summary: Summary, findings: Sequence[StoredFinding], folder: Path)
         yield from _section(plural(len(findings), "finding"), Stories(findings, folder))
     if summary["thresholds"]:
         yield from _section("thresholds", thresholds_table(summary["thresholds"]))
+    if summary["faults"]:
+        yield from _section("faults", faults_table(summary["faults"]))
     yield from _section("requests", requests_table(summary["requests"]))
     yield from _section("identities", mixes_table(summary["claim_mixes"]))
     yield from _section("load", phases_table(summary["phases"]))

@@ -7,7 +7,15 @@ from rich.table import Table
 from rich.text import Text
 
 from loadcheck.record.confidence import chances_for
-from loadcheck.record.stored import StoredCounts, StoredPhase, StoredShape, StoredSpan, StoredThreshold, StoredTimed
+from loadcheck.record.stored import (
+    StoredCounts,
+    StoredFault,
+    StoredPhase,
+    StoredShape,
+    StoredSpan,
+    StoredThreshold,
+    StoredTimed,
+)
 from loadcheck.report.figures import amount, is_upper_limit, milliseconds, rate, share, threshold
 from loadcheck.report.text import plain
 
@@ -75,6 +83,21 @@ def spans_table(spans: Sequence[StoredSpan]) -> Table:
         figures = (span["backends"], span["handoffs"], span["distinct_handoffs"], span["repeats"], span["exposed"])
         table.add_row(plain(span["name"]), *map(amount, figures))
     return _rest(table, len(spans))
+
+
+def faults_table(faults: Sequence[StoredFault]) -> Table:
+    """Return what each fault did, and how long the target took to recover at most."""
+    table = table_of("fault", "times", "recovered", "at most in", "")
+    for fault in faults[:_ROWS]:
+        slowest = fault["recovery_max_s"]
+        table.add_row(
+            plain(fault["do"]),
+            amount(fault["times"]),
+            f"{fault['recovered']:,} of {fault['over']:,}" if fault["over"] else "-",
+            milliseconds(None if slowest is None else slowest * 1000),
+            Text(f"{fault['failures']:,} not made" if fault["failures"] else "", style="yellow"),
+        )
+    return _rest(table, len(faults))
 
 
 def thresholds_table(thresholds: Sequence[StoredThreshold]) -> Table:

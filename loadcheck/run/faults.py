@@ -32,7 +32,7 @@ class Faults:
 
     Args:
         faults: The scenario's.
-        breaks: What makes them, by kind; kinds that only loadcheck's own sending is concerned with may be left out.
+        breaks: What makes them, by kind; those of loadcheck's own side come with `run`.
         observer: Is told of them.
         clock: The run's clock.
         seed: The run's, for what a fault strikes.
@@ -89,15 +89,12 @@ class Faults:
 
     async def _happen(self, index: int, occurrence: Occurrence, zero: float, chance: Random) -> None:
         fault, toll = self._faults[index], self.recovery.tolls[index]
-        breaks = self._breaks.get(fault.do)
         toll.times += 1
         if toll.times <= _TOLD:
             self._observer.step(f"fault: {fault.label}{_often(toll.times, fault)}")
-        if breaks is None:
-            return
         window = self.recovery.begin(index, self._clock.now() - zero) if fault.do in _OF_THE_TARGET else None
         try:
-            async with breaks(fault, chance) as jwt:
+            async with self._breaks[fault.do](fault, chance) as jwt:
                 if jwt is not None:
                     self._rotated(fault, jwt)
                 await self._clock.sleep(occurrence.ends - occurrence.begins)

@@ -19,6 +19,7 @@ from loadcheck.record.confidence import upper_95
 from loadcheck.record.generator import Generator
 from loadcheck.record.reach import stored_reach
 from loadcheck.record.sampler import Sampler
+from loadcheck.run.aborts import Aborts
 from loadcheck.run.audit import Audit
 from loadcheck.run.command_fault import CommandFault
 from loadcheck.run.desk import Desk
@@ -68,9 +69,10 @@ class Load:
         self._faults = faults
         self._refused = RefusedTokens(prepared, parts.folder, clock, seed)
         self._audit = audit
+        self._aborts = Aborts(seed)
         self._clock = clock
         self._generator = Generator()
-        self._feed = Feed(_inputs(prepared, seed), prepared.oracle.prepare, clock)
+        self._feed = Feed(map(self._aborts.strike, _inputs(prepared, seed)), prepared.oracle.prepare, clock)
         self._engine = Engine(
             phases=prepared.scenario.load,
             feed=self._feed,
@@ -150,6 +152,7 @@ class Load:
         """Return what makes the faults that strike loadcheck's own side."""
         parts = self._parts
         return {
+            FaultKind.ABORT: self._aborts.aborting,
             FaultKind.EXPIRE_TOKENS: self._refused.expiring,
             FaultKind.ORACLE_DISCONNECT: self._disconnecting,
             FaultKind.RUN: CommandFault(parts.prepared.scenario.target, parts.folder).breaking,
