@@ -22,6 +22,9 @@ ABSENT: Final = -1
 _SUCCESS: Final = range(200, 300)
 _REFUSAL: Final = frozenset(range(400, 500)) - {408}  # a gateway that gave up says nothing of the write
 
+# Connection exceptions, and "statement completion unknown".
+_COMPLETION_UNKNOWN: Final = ("08", "40003")
+
 
 class Ended(StrEnum):
     """What came of a write."""
@@ -114,9 +117,10 @@ def ended(answer: Answer | None) -> Ended:
         # https://docs.postgrest.org/en/v12/references/api/preferences.html#transaction-end-preference
         undone = "tx=rollback" in answer.headers.get("preference-applied", "")
         return Ended.REFUSED if undone else Ended.ACKNOWLEDGED
-    if answer.status in _REFUSAL and not is_outage(answer.status, code_of(answer)):
-        return Ended.REFUSED
-    return Ended.UNKNOWN
+    # Without a code nobody said that the transaction was rolled back: so PostgREST answers when its connection breaks.
+    code = code_of(answer) if answer.status in _REFUSAL else ""
+    doubtful = not code or code.startswith(_COMPLETION_UNKNOWN) or is_outage(answer.status, code)
+    return Ended.UNKNOWN if doubtful else Ended.REFUSED
 
 
 def _overwritten(write: Write, writes: Iterable[Write], before: float) -> bool:
