@@ -39,12 +39,10 @@ class Row:
     Attributes:
         writes: Those that a look may still find.
         seen: The last value that somebody found there, and when.
-        inspected: The inspection that found it last.
     """
 
     writes: list[Write]
     seen: tuple[int, float] = (ABSENT, -math.inf)
-    inspected: int = 0
 
 
 @dataclass(slots=True)

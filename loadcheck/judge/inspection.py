@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import count
-from typing import Final, Protocol
+from typing import Protocol
 
 from loadcheck.judge.holdings import Holdings, Owned, Place, Row
 from loadcheck.judge.writes import ABSENT, Look, Write, last, possible
 from loadcheck.oracle.marks import Mark
-
-_numbers: Final = count(1)
 
 
 class Naming(Protocol):
@@ -98,7 +95,8 @@ class Inspection:
         self._naming = naming
         self._table = table
         self._look = look
-        self._number = next(_numbers)
+        # Kept here and not with the rows: other looks come between the batches of an audit.
+        self._found: set[tuple[str, str]] = set()
         self.undecided = 0
         self.checked = 0
 
@@ -124,7 +122,7 @@ class Inspection:
         owned = self._holdings.owned(self._table, owner)
         rows = list(owned.rows.items()) if key is None else [(key, row)] if (row := owned.rows.get(key)) else []
         for at, row in rows:
-            if row.inspected != self._number:
+            if (owner, at) not in self._found:
                 yield from self._gone(owned, row, Place(self._table, owner, at))
 
     def _own(self, sighting: Sighting, place: Place, mark: Mark) -> Discrepancy | None:
@@ -132,9 +130,9 @@ class Inspection:
         row = owned.rows.get(sighting.key)
         if row is None:
             return self._not_there(sighting, place, mark, None)
-        if row.inspected == self._number:
+        if (place.owner, sighting.key) in self._found:
             return self._instead(Wrong.TWICE, sighting, place, None)
-        row.inspected = self._number
+        self._found.add((place.owner, sighting.key))
         writes = owned.writes(row)
         if not possible(writes, mark.seq, self._look):
             return self._not_there(sighting, place, mark, last(writes))

@@ -266,6 +266,18 @@ def test_a_row_found_twice() -> None:
     assert again.wrong is Wrong.TWICE
 
 
+def test_looks_that_overlap_do_not_disturb_each_other() -> None:
+    run = Run()
+    seq = run.do("a", "1", Does.INSERT)
+    run.look()
+    long, row = run.seq, Sighting(Mark(0, 0, seq), "a", "1", "")
+    audit = Inspection(run.holdings, Names(), TABLE, Look(run.now, run.tick()))
+    assert audit.add(row, "a") is None
+    assert run.audit() == []
+    assert list(audit.missing("a")) == []
+    run.holdings.looked(long, run.tick())
+
+
 def test_a_discrepancy_that_is_accepted_is_told_once() -> None:
     run = Run()
     run.do("a", "1", Does.UPSERT)

@@ -1,0 +1,142 @@
+"""A run that writes: what it finds wrong in the tables, what it leaves there, and where it refuses to begin."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from loadcheck.errors import UsageProblem
+from loadcheck.run.run import Ended
+from loadcheck.scenario.load import load
+from loadcheck.stack.stack import EmbeddedStack, embedded
+from tests.cli.command import SCENARIOS
+from tests.run.test_run import run
+
+HEAD = """
+name: writing
+tables:
+  entries: {mark: note, owner: {tenant: "{tenant}"}, key: slot}
+identities:
+  - {name: tenant, count: 4, claims: {role: role_readwrite, tenant: "tenant-{n}"}}
+hunt: {share: 0}
+requests:
+  - name: set
+    weight: 10
+    post: /entries?on_conflict=tenant,slot
+    headers: {Prefer: resolution=merge-duplicates}
+    body: {slot: "{slot}", account: cash, amount: 1, note: "{mark}"}
+    vars: {slot: {int: [1, 6]}}
+    writes: {table: entries, row: "{slot}"}
+    expect: {status: [200, 201]}
+"""
+MINE = """
+  - {name: mine, weight: 5, get: "/entries?select=slot,tenant,note", expect: {written: {table: entries}}}
+"""
+CLEAR = """
+  - {name: clear, delete: /entries, writes: {table: entries}, expect: {status: 204}}
+"""
+LOAD = "{name: all, concurrency: 8, requests: 300}"
+DROPS = """
+CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN IF new.slot = '3' THEN RETURN NULL; END IF; RETURN new; END $$;
+CREATE TRIGGER break BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION break();
+"""
+GIVES_AWAY = """
+CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+$$ BEGIN UPDATE entries SET tenant = 'tenant-2' WHERE tenant = 'tenant-1' AND slot = new.slot; RETURN NULL; END $$;
+CREATE TRIGGER break AFTER INSERT ON entries FOR EACH ROW
+    WHEN (new.tenant = 'tenant-1') EXECUTE FUNCTION break();
+DELETE FROM entries;
+"""
+MENDED = "DROP FUNCTION IF EXISTS break CASCADE"
+LEFT = "SELECT count(*) FROM entries WHERE note LIKE 'lc-%'"
+
+
+@pytest.fixture(scope="module")
+async def stack() -> AsyncIterator[EmbeddedStack]:
+    async with embedded(load(SCENARIOS / "ledger.yaml").scenario, SCENARIOS) as running:
+        yield running
+
+
+@asynccontextmanager
+async def changed(stack: EmbeddedStack, sql: str) -> AsyncIterator[asyncpg.Connection]:
+    owner = await asyncpg.connect(stack.database)
+    try:
+        await owner.execute(sql)
+        yield owner
+    finally:
+        await owner.execute(MENDED)
+        await owner.close()
+
+
+def shown(ended: Ended) -> Iterator[str]:
+    for finding in ended.findings:
+        yield from (*finding["evidence"]["wrong"], *finding["evidence"]["missing"])
+
+
+async def test_a_right_server_passes_and_nothing_is_left(stack: EmbeddedStack, tmp_path: Path) -> None:
+    ended, told = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE + CLEAR)
+    writes = ended.summary["writes"]
+    assert writes is not None
+    assert (ended.findings, ended.summary["exit_code"], writes["drift"], writes["left"]) == ([], 0, [], [])
+    assert writes["acknowledged"] > 100
+    assert any(step.endswith("rows of this run deleted from entries") for step in told.steps)
+    async with changed(stack, MENDED) as owner:
+        assert await owner.fetchval(LEFT) == 0
+
+
+async def test_a_write_that_is_dropped_is_found_by_its_reader(stack: EmbeddedStack, tmp_path: Path) -> None:
+    async with changed(stack, DROPS):
+        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE)
+    assert ended.summary["exit_code"] == 1
+    assert {finding["symptom"] for finding in ended.findings} == {"lost-write"}
+    assert all('"slot": "3"' in row and '"note": "lc-' in row for row in shown(ended))
+
+
+async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp_path: Path) -> None:
+    async with changed(stack, DROPS):
+        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD)
+    assert ended.summary["exit_code"] == 1
+    assert {(one["symptom"], one["request"]) for one in ended.findings} == {("lost-write", "set")}
+    assert ended.summary["writes"] is not None
+    assert ended.summary["writes"]["wrong"] == 4
+
+
+async def test_a_row_that_is_given_away_names_both_and_rows_of_others_that_go_are_drift(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    async with changed(stack, GIVES_AWAY) as owner:
+        await owner.execute("INSERT INTO entries VALUES ('archive-1', 'x', 'cash', 1, 'closed')")
+        removing = asyncio.create_task(_remove_once_written(owner))
+        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD.replace("{int: [1, 6]}", "uuid"))
+        await removing
+    assert ended.summary["exit_code"] == 1
+    assert {one["symptom"] for one in ended.findings} == {"cross-write"}
+    source, victim = ended.findings[0]["source"], ended.findings[0]["victim"]
+    assert source is not None
+    assert (victim["label"], source["label"]) == ("tenant#1", "tenant#2")
+    assert ended.summary["writes"] is not None
+    assert ["1 before, 0 now" in line for line in ended.summary["writes"]["drift"]] == [True]
+
+
+async def _remove_once_written(owner: asyncpg.Connection) -> None:
+    """Be somebody else who removes a row while the run goes on."""
+    while not await owner.fetchval(f"{LEFT} AND pg_sleep(0.01) IS NOT NULL"):
+        pass
+    await owner.execute("DELETE FROM entries WHERE tenant LIKE 'archive-%'")
+
+
+async def test_writers_with_rows_from_before_are_refused(stack: EmbeddedStack, tmp_path: Path) -> None:
+    async with changed(stack, "INSERT INTO entries VALUES ('tenant-3', 'x', 'cash', 1, 'mine')") as owner:
+        with pytest.raises(UsageProblem, match="own 1 rows of entries that this run has not written"):
+            await run(stack, tmp_path, LOAD, scenario=HEAD)
+        assert await owner.fetchval(LEFT) == 0
+        await owner.execute("DELETE FROM entries WHERE tenant = 'tenant-3'")
+
+
+async def test_a_table_that_is_not_as_described_is_refused(stack: EmbeddedStack, tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match=r'is not as tables.entries describes it: column "nte"'):
+        await run(stack, tmp_path, LOAD, scenario=HEAD.replace("mark: note", "mark: nte"))
