@@ -57,14 +57,15 @@ class Reproducer:
         until = self.asking.clock.now() + _ALL_S
         for number, finding in enumerate(findings):
             left = until - self.asking.clock.now()
-            finding.unreproduced = _NO_TIME
             if number < _FINDINGS and left > 0:
                 with suppress(LoadcheckError, asyncpg.PostgresError, *GONE):
                     async with asyncio.timeout(left):
                         await self._reproduce(finding)
+            if finding.reproduction is None:
+                finding.unreproduced = finding.unreproduced or _NO_TIME
 
     async def _reproduce(self, finding: Finding) -> None:
-        """Give a finding its reproduction, or the reason; what is cut off by the time leaves both as they were."""
+        """Give a finding its reproduction, or the reason; what is cut off by the time leaves the shortest so far."""
         impossible = await self._impossible(finding)
         if not impossible:
             finding.reproduction = await self._in_turn(finding) or await self._in_a_crowd(finding)
@@ -121,6 +122,8 @@ class Reproducer:
             async with asyncio.timeout(_SHRINKING_S):
                 async for fewer in shrink(history, shows, self._least(finding)):
                     fewest = fewer
+                    if finding.cause in _SURE_CAUSES:
+                        finding.reproduction = Reproduction(tuple(fewer), fresh=self.asking.embedded)
         return fewest
 
     def _least(self, finding: Finding) -> int:
