@@ -56,6 +56,7 @@ requests:
   - name: list
     get: /pets?select=id,name,keeper&order=id
     expect: {{rows: {body}}}
+hunt: {{share: 0}}
 load: [{{name: steady, concurrency: {callers}, duration: {seconds}s}}]
 """
 
@@ -125,7 +126,7 @@ def measure(way: str, url: str, folder: Path) -> tuple[float, float]:
     subprocess.run(list(map(str, command)), capture_output=True, check=False)
     told = json.loads((out / "summary.json").read_text())
     if told["exchanges"]["ok"] != told["exchanges"]["sent"]:
-        sys.exit(f"not every answer was right: {told['exchanges']}")
+        sys.exit(f"not every answer was right: {told['statuses']}")
     return told["throughput_rps"], told["generator"]["cpu_s"] / told["exchanges"]["sent"] * 1e6
 
 
