@@ -2,9 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import repeat
-from typing import Final
+from typing import Any, Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.arrivals import arrivals
@@ -137,8 +137,9 @@ class Engine:
         handed = self._now()
         self.in_flight += 1
         try:
-            async with asyncio.timeout(draw.patience):
-                answer, lost = await self._transport.send(message), None
+            sending = self._transport.send(message)
+            answer = await (sending if draw.patience is None else _impatient(sending, draw.patience))
+            lost = None
         except TimeoutError:
             lost = Lost.GIVEN_UP
         except LostAnswer as loss:
@@ -161,3 +162,8 @@ class Engine:
 
     def _now(self) -> float:
         return self._clock.now() - self._start
+
+
+async def _impatient(sending: Coroutine[Any, Any, Answer], patience: float) -> Answer:
+    async with asyncio.timeout(patience):
+        return await sending

@@ -1,6 +1,7 @@
 """The transport: how one message travels and its one answer comes back."""
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.messages import Message
@@ -17,7 +18,7 @@ class LostAnswer(Exception):
 class Transport(Protocol):
     """Carries messages to the target. One send is one send: what is lost is never sent again."""
 
-    async def send(self, message: Message) -> Answer:
+    def send(self, message: Message) -> Coroutine[Any, Any, Answer]:
         """Send a message and return its whole answer.
 
         A cancelled send closes its connection, so that a late answer is never read as another's.

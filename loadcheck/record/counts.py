@@ -45,6 +45,13 @@ class Counts:
             whole.unknown += part.unknown
         return whole
 
+    def merge(self, other: "Counts") -> None:
+        """Add all that the other one has counted."""
+        self.sent += other.sent
+        self.ok += other.ok
+        self.violation += other.violation
+        self.unknown += other.unknown
+
     @property
     def checked(self) -> int:
         """Exchanges that were judged one way or the other."""
@@ -79,6 +86,13 @@ class Timed:
         if exchange.answer is not None or exchange.lost is Lost.TIMEOUT:
             self.latency.add(exchange.latency)
             self.service.add(exchange.service)
+
+    def merge(self, other: "Timed") -> None:
+        """Add all that the other one has counted."""
+        self.counts.merge(other.counts)
+        self.answered += other.answered
+        self.latency.merge(other.latency)
+        self.service.merge(other.service)
 
 
 class Texts:

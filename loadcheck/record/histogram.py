@@ -64,7 +64,8 @@ class Histogram:
         self.total += other.total
         self.shortest = min(self.shortest, other.shortest)
         self.longest = max(self.longest, other.longest)
-        for bucket, count in other._buckets.items():  # noqa: SLF001 -- of the same class
+        # A copy, for the other one may be counting in another thread.
+        for bucket, count in other._buckets.copy().items():  # noqa: SLF001 -- of the same class
             self._buckets[bucket] = self._buckets.get(bucket, 0) + count
 
     def copy(self) -> "Histogram":

@@ -53,7 +53,6 @@ class Tally:
         population: Its identities.
 
     Attributes:
-        measured: The exchanges of the measured phases, with latency and service time.
         warm_up: The exchanges of the other phases.
         unexcused: Those of the measured exchanges that were not given up, and during which no fault was on.
         phases: One for each phase, in order.
@@ -69,7 +68,6 @@ class Tally:
     def __init__(self, scenario: Scenario, population: Sequence[Identity]) -> None:
         self.scenario = scenario
         self.population = population
-        self.measured = Timed()
         self.warm_up = Counts()
         self.unexcused = Counts()
         self.phases = [PhaseTally(phase) for phase in scenario.load]
@@ -112,7 +110,6 @@ class Tally:
 
     def _add_measured(self, exchange: Exchange, verdict: Verdict) -> None:
         draw, ruling = exchange.draw, verdict.ruling
-        self.measured.add(exchange, ruling)
         self.requests[draw.request].add(exchange, ruling)
         self.pairs[draw.request][self.population[draw.identity].mix].add(ruling)
         self.statuses.add(_status(exchange))
@@ -141,6 +138,14 @@ class Tally:
             raise AssertionError(f"the tally does not add up: {total}, {sums}, {self.statuses.total} statuses")
         if recorded not in {None, self.sent}:
             raise AssertionError(f"{self.sent} exchanges were counted, and {recorded} written to the history")
+
+    @property
+    def measured(self) -> Timed:
+        """The exchanges of the measured phases, with latency and service time: those of all requests together."""
+        whole = Timed()
+        for request in self.requests:
+            whole.merge(request)
+        return whole
 
     @property
     def sent(self) -> int:
