@@ -5,7 +5,7 @@ READY := .venv/.ready
 SCHEMAS := .venv/libexec/schemas/.ready
 NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv/libexec/loadcheck/nginx/usr/sbin/nginx)
 
-.PHONY: bench demo gallery million pictures test lint format schema lock clean
+.PHONY: bench demo gallery million soak pictures test lint format schema lock clean
 
 demo: $(READY)
 	$(BIN)/loadcheck demo
@@ -34,6 +34,9 @@ format: $(READY)
 bench: $(READY)  ## start-up time and peak memory with 100,000 identities, and what the stamp costs
 	$(BIN)/python bench/identities.py
 	$(BIN)/python bench/stamp.py
+
+soak: $(READY)  ## kill loadcheck at 100 random moments: every history is readable, and no run passes
+	$(BIN)/python -m tests.soak 100 1
 
 pictures: $(READY)  ## remake the pictures of the README
 	rm -rf .pictures

@@ -45,6 +45,7 @@ _NO_FILES: Final = Files()
     default=None,
     help="Look for the fewest exchanges that show a finding again; by default on the embedded stack only.",
 )
+@click.option("--history-limit", help="How large the history may grow, such as 2GB.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
 @with_files
 def command(  # noqa: PLR0913 -- the options of the command line
@@ -61,6 +62,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     concurrency: int | None,
     out: Path | None,
     reproduce: bool | None,
+    history_limit: str | None,
     settings: tuple[str, ...],
     files: Files,
 ) -> ExitCode:
@@ -69,7 +71,8 @@ def command(  # noqa: PLR0913 -- the options of the command line
     Exits with 0 (pass), 1 (a violation), 2 (inconclusive), 3 (a threshold did not hold), 4 (a mistake in the
     scenario or the options), 5 (the target, the database or the stack is not usable).
     """
-    chosen = {} if transport is None else {"target.transport": transport}
+    named = {"target.transport": transport, "history_limit": history_limit}
+    chosen = {key: value for key, value in named.items() if value is not None}
     loaded = with_load(load(scenario, {**overrides(settings), **chosen}), duration, concurrency)
     given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)
     return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out, reproduce), files)

@@ -16,7 +16,7 @@ class Sampling:
         limit: Bytes.
 
     Attributes:
-        share: The share of identities that is kept now.
+        share: The share of identities that is kept now; 0 when there is no room left.
     """
 
     def __init__(self, limit: int) -> None:
@@ -26,8 +26,10 @@ class Sampling:
     def grown(self, size: int) -> bool:
         """Take note of how many bytes there are; return whether fewer identities are kept from now on."""
         before = self.share
-        while size > self._limit * (1 - self.share / 2) and self.share * _HASHES > 1:
+        while self._limit * (1 - self.share / 2) < size < self._limit:
             self.share /= 2
+        if size >= self._limit:
+            self.share = 0.0
         return self.share < before
 
     def keeps(self, label: str) -> bool:

@@ -83,6 +83,7 @@ def _verdict(summary: Summary) -> Iterator[RenderableType]:
     yield from map(plain, _checked(summary))
     yield from _written(summary)
     yield from map(plain, _sure(summary))
+    yield from map(plain, _kept(summary))
 
 
 class _Indented:
@@ -135,6 +136,13 @@ def _written(summary: Summary) -> Iterator[RenderableType]:
     wrong = f", {writes['wrong']:,} wrong" if writes["wrong"] else ""
     yield plain(f"{plural(writes['audits'], 'audit')}; the last held {plural(writes['rows'], 'row')}{open_ones}{wrong}")
     yield from (Text(line, style="yellow") for line in (*writes["drift"], *writes["left"]))
+def _kept(summary: Summary) -> Iterator[str]:
+    """Tell what the history holds, where that is not everything."""
+    kept = summary.get("history")
+    if kept is not None and kept["left_out"]:
+        every = kept["lines"] + kept["left_out"]
+        yield f"history: {kept['lines']:,} of {plural(every, 'exchange')} kept: every violation and unknown,"
+        yield f"and in the end the right answers of {share(kept['share'])} of identities"
 
 
 def _sure(summary: Summary) -> Iterator[str]:

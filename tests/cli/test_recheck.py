@@ -12,6 +12,7 @@ from loadcheck.record.chunk_file import ChunkFile
 from loadcheck.record.chunks import MARK
 from loadcheck.record.stored_chunks import StoredChunks
 from tests.cli.command import SCENARIOS, Ended, history, loadcheck, read_until, started, summary
+from tests.soak import kill_at_random
 
 Record = dict[str, Any]
 
@@ -185,3 +186,7 @@ def test_a_run_killed_with_sigkill_is_told_and_never_passes(tmp_path: Path) -> N
         assert f"{len(lines):,} exchanges" in told.out.replace("\n  ", " ")
         assert "verdict: inconclusive" in told.out
         assert told.code == {"recheck": 2, "report": 0}[command], told.text
+
+
+def test_killed_at_any_moment_the_history_is_readable_and_no_run_passes(tmp_path: Path) -> None:
+    assert kill_at_random(3, 1, tmp_path) > 0
