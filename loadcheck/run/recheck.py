@@ -112,7 +112,7 @@ class _Recheck:
         if self.own is None:
             return facts
         own = cast("Mapping[str, Any]", self.own)
-        kept = {name: own[name] for name in _FROM_THE_RUN}
+        kept = {name: own[name] for name in _FROM_THE_RUN if name in own}
         if self.findings:
             kept["leak_rate_upper_95"] = None
         coverage = own["coverage"]
