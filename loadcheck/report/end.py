@@ -136,6 +136,8 @@ def _written(summary: Summary) -> Iterator[RenderableType]:
     wrong = f", {writes['wrong']:,} wrong" if writes["wrong"] else ""
     yield plain(f"{plural(writes['audits'], 'audit')}; the last held {plural(writes['rows'], 'row')}{open_ones}{wrong}")
     yield from (Text(line, style="yellow") for line in (*writes["drift"], *writes["left"]))
+
+
 def _kept(summary: Summary) -> Iterator[str]:
     """Tell what the history holds, where that is not everything."""
     kept = summary.get("history")
