@@ -25,5 +25,6 @@ DETECTORS: Final = (
     Detector("plan-cache", "rows that follow the first identity of a cached plan", "B3"),
     Detector("framing", "transactions cut apart: error codes, answers to other requests", "C1"),
     Detector("stamp", "answers meant for another exchange, such as a gateway's", "G2"),
+    Detector("token", "tokens that must be refused, such as those of a secret that was rotated", "H1"),
     Detector("policy", "holes in the policies themselves", "F2"),
 )

@@ -21,17 +21,20 @@ class Expected:
         symptoms: Every finding must have one of these.
         cause: That of the finding seen most often.
         source: Whether a finding must name whose rows or setting came.
+        reproduced: Whether the fewest exchanges that show it are to be found; not where it takes a fault, or rows as
+            they were before the run wrote.
     """
 
     symptoms: frozenset[str]
     cause: str
     source: bool
+    reproduced: bool
 
     @classmethod
     def of(cls, folder: Path) -> Self:
         """Read it from the leak's folder."""
         read: dict[str, Any] = yaml.safe_load((folder / "expected.yaml").read_text())
-        return cls(frozenset(read["symptom"]), read["cause"], read["source"])
+        return cls(frozenset(read["symptom"]), read["cause"], read["source"], read.get("reproduced", True))
 
     def shortfalls(self, findings: Sequence[FindingHead]) -> Iterator[str]:
         """Yield what is missing from, or wrong with, the findings of a run; nothing when they are as they must be."""
