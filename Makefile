@@ -5,7 +5,7 @@ READY := .venv/.ready
 SCHEMAS := .venv/libexec/schemas/.ready
 NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv/libexec/loadcheck/nginx/usr/sbin/nginx)
 
-.PHONY: bench demo gallery million soak pictures test lint format schema lock clean
+.PHONY: bench bench-hunting demo gallery million soak pictures test lint format schema lock clean
 
 demo: $(READY)
 	$(BIN)/loadcheck demo
@@ -37,6 +37,9 @@ bench: $(READY)  ## start-up time and peak memory with 100,000 identities, and w
 
 soak: $(READY)  ## kill loadcheck at 100 random moments: every history is readable, and no run passes
 	$(BIN)/python -m tests.soak 100 1
+
+bench-hunting: $(READY)  ## how soon rare leaks are found, hunting and not: about a quarter of an hour
+	$(BIN)/python bench/hunting.py --out reports/examples/hunting.md
 
 pictures: $(READY)  ## remake the pictures of the README
 	rm -rf .pictures

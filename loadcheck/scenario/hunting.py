@@ -1,4 +1,4 @@
-"""The phases that hunting needs: one caller alone, and twice as many as there are backends."""
+"""The phases that hunting needs: twice as many callers as there are backends, and one alone."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -26,10 +26,10 @@ def with_hunting_phases(scenario: Scenario) -> Scenario:
 def _missing(scenario: Scenario) -> Iterator[Phase]:
     crowd = min(2 * _backends(scenario.stack), _MOST)
     callers = [phase.concurrency or 0 for phase in scenario.load]
-    if 1 not in callers:
-        yield Phase(name="hunting alone", concurrency=1, requests=_ALONE, measure=False)
     if max(callers) < crowd:
         yield Phase(name="hunting in a crowd", concurrency=crowd, requests=_CROWD, measure=False)
+    if 1 not in callers:
+        yield Phase(name="hunting alone", concurrency=1, requests=_ALONE, measure=False)
 
 
 def _backends(stack: Stack) -> int:

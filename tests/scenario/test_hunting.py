@@ -23,9 +23,9 @@ def callers(phases: list[Phase]) -> list[int | None]:
     return [phase.concurrency for phase in phases]
 
 
-def test_one_caller_and_twice_as_many_as_backends_come_first_and_are_not_measured() -> None:
+def test_twice_as_many_callers_as_backends_and_one_alone_come_first_and_are_not_measured() -> None:
     phases = hunted([{"concurrency": 4}, {"rate": 10}])
-    assert callers(phases) == [1, 8, 4, None]
+    assert callers(phases) == [8, 1, 4, None]
     assert [phase.measure for phase in phases] == [False, False, True, True]
 
 
