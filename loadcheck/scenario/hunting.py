@@ -6,7 +6,7 @@ from typing import Final
 from loadcheck.scenario.model import PgBouncer, Phase, Scenario, Stack
 
 _ALONE: Final = 120
-_CROWD: Final = 360
+_CROWD: Final = 720
 _MOST: Final = 256  # callers
 _DB_POOL: Final = 10  # PostgREST's default
 
