@@ -46,6 +46,7 @@ _NO_FILES: Final = Files()
     help="Look for the fewest exchanges that show a finding again; by default on the embedded stack only.",
 )
 @click.option("--history-limit", help="How large the history may grow, such as 2GB.")
+@click.option("--stop-on-fail", is_flag=True, help="End the run at the first violation or broken window.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
 @with_files
 def command(  # noqa: PLR0913 -- the options of the command line
@@ -63,6 +64,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     out: Path | None,
     reproduce: bool | None,
     history_limit: str | None,
+    stop_on_fail: bool,
     settings: tuple[str, ...],
     files: Files,
 ) -> ExitCode:
@@ -71,7 +73,11 @@ def command(  # noqa: PLR0913 -- the options of the command line
     Exits with 0 (pass), 1 (a violation), 2 (inconclusive), 3 (a threshold did not hold), 4 (a mistake in the
     scenario or the options), 5 (the target, the database or the stack is not usable).
     """
-    named = {"target.transport": transport, "history_limit": history_limit}
+    named = {
+        "target.transport": transport,
+        "history_limit": history_limit,
+        "stop_on_fail": "true" if stop_on_fail else None,
+    }
     chosen = {key: value for key, value in named.items() if value is not None}
     loaded = with_load(load(scenario, {**overrides(settings), **chosen}), duration, concurrency)
     given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)

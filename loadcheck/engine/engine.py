@@ -89,17 +89,21 @@ class Engine:
         if self._dispatcher is not None:
             self._dispatcher.cancel()
 
+    def now(self) -> float:
+        """Return the seconds since the first phase began."""
+        return self._clock.now() - self._start
+
     async def _run_phases(self) -> None:
         self._start = self._clock.now()
         for index, phase in enumerate(self._phases):
             if self._stopping:
                 return
-            began = self._now()
+            began = self.now()
             self._emit(PhaseStarted(index, phase, began))
             try:
                 await self._run_phase(index, phase, began)
             finally:
-                self._emit(PhaseEnded(index, phase, self._now()))
+                self._emit(PhaseEnded(index, phase, self.now()))
 
     async def _run_phase(self, index: int, phase: Phase, began: float) -> None:
         async with asyncio.TaskGroup() as group:
@@ -113,8 +117,8 @@ class Engine:
 
     async def _call(self, phase: int, end: float, budget: Iterator[None]) -> None:
         """Be one virtual caller of a closed loop: send again when the last answer is there."""
-        while await self._feed.ready() and self._now() < end and next(budget, self) is not self:
-            await self._exchange(self._feed.take(), phase, self._now())
+        while await self._feed.ready() and self.now() < end and next(budget, self) is not self:
+            await self._exchange(self._feed.take(), phase, self.now())
 
     async def _dispatch(self, group: asyncio.TaskGroup, index: int, phase: Phase, began: float) -> None:
         """Start the exchanges of an open loop at their times; one that is late keeps its intended time."""
@@ -122,7 +126,7 @@ class Engine:
         for at in arrivals(phase, source(self._seed, "arrivals", index)):
             intended = began + at
             await self._until(intended)
-            self.lateness.add(self._now() - intended)
+            self.lateness.add(self.now() - intended)
             if len(in_flight) >= phase.max_in_flight:
                 self._emit(Missed(index, intended))
             elif await self._feed.ready():
@@ -134,7 +138,7 @@ class Engine:
         message = self._compose(draw)
         answer: Answer | None = None
         lost: Lost | None = Lost.INTERRUPTED
-        handed = self._now()
+        handed = self.now()
         self.in_flight += 1
         try:
             sending = self._transport.send(message)
@@ -147,7 +151,7 @@ class Engine:
         finally:
             self.in_flight -= 1
             start = self._start
-            sent, done = (handed, self._now()) if answer is None else (answer.sent - start, answer.done - start)
+            sent, done = (handed, self.now()) if answer is None else (answer.sent - start, answer.done - start)
             self._emit(Exchange(draw, phase, intended, sent, done, answer, lost))
 
     async def _until(self, at: float) -> None:
@@ -156,12 +160,9 @@ class Engine:
         It yields even when it is late, so that a dispatcher behind its schedule lets answers be read; and it
         sleeps again when a coarse timer woke it early, for nothing may be sent before its time.
         """
-        await self._clock.sleep(at - self._now())
-        while (early := at - self._now()) > 0:
+        await self._clock.sleep(at - self.now())
+        while (early := at - self.now()) > 0:
             await self._clock.sleep(early)
-
-    def _now(self) -> float:
-        return self._clock.now() - self._start
 
 
 async def _impatient(sending: Coroutine[Any, Any, Answer], patience: float) -> Answer:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from loadcheck.errors import ExitCode
-from loadcheck.scenario.model import Thresholds
+from loadcheck.scenario.thresholds import UPPER_LIMITS, Thresholds, Window
 
 # Above this share of answers that could not be judged, a run without a violation says too little.
 _UNKNOWN_SHARE: Final = 0.1
@@ -20,7 +20,6 @@ _COVERED: Final[Mapping[str, str]] = {
     "repeats": "run longer, give it more weight, or take a smaller pool",
     "exposed": "run longer, give it more weight, or see that identities expect different rows of it",
 }
-_UPPER_LIMITS: Final = frozenset({"p50", "p90", "p95", "p99", "p999", "max", "error_rate", "recovery"})
 
 
 class RunVerdict(StrEnum):
@@ -40,12 +39,29 @@ class Measured:
         limit: The limit: seconds for latencies, a share, a rate, or a count.
         value: What was measured, in the same unit; None when there was no sample.
         held: Whether it held; None when there was no sample.
+        window: The length of the windows in which it must hold, in seconds; None where it is over the whole run.
+        at: When the worst window ended, in seconds after the run's start; None likewise, or without a sample.
     """
 
     name: str
     limit: float
     value: float | None
     held: bool | None
+    window: float | None = None
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The worst window of a run, of one threshold.
+
+    Attributes:
+        value: In the threshold's unit.
+        at: When the window ended, in seconds after the run's start.
+    """
+
+    value: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,9 @@ class Figures:
         blind: Why the run could not have seen a leak at all; empty when it could.
         measured: Measured values by threshold name; None where there was no sample.
         least: For thresholds on every request, the request that has the least, such as "request 'list'".
+        windows: The worst windows by threshold name; none where no window had a sample.
         misplaced: Rows that the audit found other than the run's writes had left them.
+        stopped: Why the run ended at its first failure, as it was told to; empty when it did not.
         interrupted: The signal's exit code when the run was cut short.
     """
 
@@ -89,28 +107,43 @@ class Figures:
     blind: Sequence[str]
     measured: Mapping[str, float | None]
     least: Mapping[str, str] = field(default_factory=dict)
+    windows: Mapping[str, Worst] = field(default_factory=dict)
     misplaced: int = 0
+    stopped: str = ""
     interrupted: ExitCode | None = None
 
 
 def decide(figures: Figures, thresholds: Thresholds) -> Outcome:
     """Give the verdict of a run: a violation outweighs everything, then what makes a green run vacuous."""
-    measured = _hold(thresholds, figures.measured)
+    measured = _hold(thresholds, figures)
     if figures.violations or figures.misplaced:
-        cut = () if figures.interrupted is None else ("the run was interrupted",)
-        return Outcome(RunVerdict.FAIL, ExitCode.FAIL, (_failed(figures), *cut), measured)
+        return Outcome(RunVerdict.FAIL, ExitCode.FAIL, (_failed(figures), *_cut(figures)), measured)
     doubts = [*_doubts(figures), *_unsampled(measured), *_uncovered(measured, figures.least)]
     if figures.interrupted is not None:
         reason = f"interrupted; {figures.checked:,} answers checked until then, every one as expected"
         return Outcome(RunVerdict.INCONCLUSIVE, figures.interrupted, (reason, *doubts), measured)
+    broken = tuple(f"{one.name} did not hold{_when(one)}" for one in measured if one.held is False)
+    if figures.stopped and broken:
+        reason = f"{figures.checked:,} answers checked until then, every one as expected"
+        return Outcome(RunVerdict.INCONCLUSIVE, ExitCode.THRESHOLD, (*_cut(figures), reason, *doubts), measured)
     if doubts:
         return Outcome(RunVerdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, tuple(doubts), measured)
-    broken = tuple(f"{one.name} did not hold" for one in measured if one.held is False)
     if broken:
         reason = f"{figures.checked:,} answers checked, every one as expected; but a threshold did not hold"
         return Outcome(RunVerdict.PASS, ExitCode.THRESHOLD, (reason, *broken), measured)
     reason = f"{figures.checked:,} answers checked, every one as expected"
     return Outcome(RunVerdict.PASS, ExitCode.PASS, (reason,), measured)
+
+
+def _cut(figures: Figures) -> Iterator[str]:
+    if figures.stopped:
+        yield f"the run ended at its first failure: {figures.stopped}"
+    if figures.interrupted is not None:
+        yield "the run was interrupted"
+
+
+def _when(measured: Measured) -> str:
+    return "" if measured.at is None else f" in the {measured.window:g} s before {measured.at:.0f} s"
 
 
 def _failed(figures: Figures) -> str:
@@ -132,7 +165,10 @@ def _doubts(figures: Figures) -> Iterator[str]:
 
 
 def _unsampled(measured: Sequence[Measured]) -> Iterator[str]:
-    return (f"threshold {one.name} has no sample to hold it against" for one in measured if one.held is None)
+    for one in measured:
+        if one.held is None:
+            short = "" if one.window is None else f": no whole window of {one.window:g} s was measured"
+            yield f"threshold {one.name} has no sample to hold it against{short}"
 
 
 def _uncovered(measured: Sequence[Measured], least: Mapping[str, str]) -> Iterator[str]:
@@ -143,14 +179,24 @@ def _uncovered(measured: Sequence[Measured], least: Mapping[str, str]) -> Iterat
             yield f"too little: {one.value:,.0f} {what}{where} where {one.limit:,.0f} are asked; {_COVERED[one.name]}"
 
 
-def _hold(thresholds: Thresholds, measured: Mapping[str, float | None]) -> tuple[Measured, ...]:
+def _hold(thresholds: Thresholds, figures: Figures) -> tuple[Measured, ...]:
     limits = {name: limit for name, limit in thresholds if limit is not None}
     return tuple(
-        Measured(name, limit, value := measured.get(name), _held(name, limit, value)) for name, limit in limits.items()
+        _in_windows(name, limit, figures.windows.get(name))
+        if isinstance(limit, Window)
+        else Measured(name, limit, value := figures.measured.get(name), held(name, limit, value))
+        for name, limit in limits.items()
     )
 
 
-def _held(name: str, limit: float, value: float | None) -> bool | None:
+def _in_windows(name: str, limit: Window, worst: Worst | None) -> Measured:
+    if worst is None:
+        return Measured(name, limit.limit, None, None, limit.window)
+    return Measured(name, limit.limit, worst.value, held(name, limit.limit, worst.value), limit.window, worst.at)
+
+
+def held(name: str, limit: float, value: float | None) -> bool | None:
+    """Whether a threshold held; None when there was no sample."""
     if value is None:
         return None
-    return value <= limit if name in _UPPER_LIMITS else value >= limit
+    return value <= limit if name in UPPER_LIMITS else value >= limit

@@ -51,12 +51,18 @@ class StoredPhase(StoredTimed):
 
 
 class StoredThreshold(TypedDict):
-    """A threshold in the unit of the scenario (seconds for latencies) beside what was measured."""
+    """A threshold in the unit of the scenario (seconds for latencies) beside what was measured.
+
+    `window_s` is the length of the windows in which it must hold, None where it is over the whole run; `at_s` when the
+    worst of them ended.
+    """
 
     name: str
     limit: float
     value: float | None
     held: bool | None
+    window_s: float | None
+    at_s: float | None
 
 
 class StoredFault(TypedDict):
@@ -299,5 +305,6 @@ class Summary(TypedDict):
     unknowns: dict[str, int]
     phases: list[StoredPhase]
     thresholds: list[StoredThreshold]
+    stopped: str
     history: StoredKept | None
     generator: dict[str, float | None]

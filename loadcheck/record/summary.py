@@ -7,7 +7,7 @@ from typing import Final
 
 from loadcheck import __version__
 from loadcheck.judge.findings import Finding
-from loadcheck.judge.outcome import Measured, Outcome
+from loadcheck.judge.outcome import Measured, Outcome, Worst
 from loadcheck.record.counts import Counts, Timed
 from loadcheck.record.findings import finding_head
 from loadcheck.record.histogram import Histogram
@@ -51,6 +51,8 @@ class RunFacts:
         blind_spots: What a green run says little about, a sentence each.
         history: What was written of the exchanges.
         alike: Which kinds of identities which requests cannot tell apart.
+        windows: The worst window of each threshold that must hold in windows.
+        stopped: Why the run ended at its first failure; empty when it did not.
         generator: What loadcheck itself used and missed: `cpu_s`, `rss_max_mb`, and `missed` arrivals; by how much the
             event loop (`lag_p99_ms`) and open-loop sending (`late_p99_ms`) were late; for how long sending waited for
             expected rows (`starved_s`).
@@ -68,6 +70,8 @@ class RunFacts:
     blind_spots: Sequence[str] = ()
     alike: Sequence[StoredAlike] = ()
     history: StoredKept | None = None
+    windows: Mapping[str, Worst] = field(default_factory=dict)
+    stopped: str = ""
     generator: Mapping[str, float | None] = field(default_factory=dict)
 
 
@@ -114,6 +118,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "unknowns": dict(tally.unknowns.most_common()),
         "phases": [_phase(phase) for phase in tally.phases],
         "thresholds": [_threshold(measured) for measured in outcome.thresholds],
+        "stopped": facts.stopped,
         "history": facts.history,
         "generator": {name: facts.generator.get(name) for name in GENERATOR},
     }
@@ -182,6 +187,8 @@ def _threshold(measured: Measured) -> StoredThreshold:
         "limit": measured.limit,
         "value": measured.value,
         "held": measured.held,
+        "window_s": measured.window,
+        "at_s": _rounded(measured.at),
     }
 
 

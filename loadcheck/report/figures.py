@@ -51,6 +51,16 @@ def threshold(name: str, value: float | None) -> str:
     return rate(value) if name == "throughput" else amount(value)
 
 
+def threshold_name(name: str, window: float | None) -> str:
+    """Return what a threshold is on: `p99`, or `p99 in any 1 min 00 s`."""
+    return name if window is None else f"{name} in any {seconds(window)}"
+
+
+def threshold_measured(name: str, value: float | None, at: float | None) -> str:
+    """Return what was measured of a threshold, and where it must hold in windows when the worst of them ended."""
+    return threshold(name, value) if at is None else f"{threshold(name, value)} at {seconds(at)}"
+
+
 def _short(number: str) -> str:
     """Leave out decimals that say nothing."""
     return number.rstrip("0").rstrip(".") if "." in number else number

@@ -16,7 +16,16 @@ from loadcheck.record.stored import (
     StoredThreshold,
     StoredTimed,
 )
-from loadcheck.report.figures import amount, is_upper_limit, milliseconds, rate, share, threshold
+from loadcheck.report.figures import (
+    amount,
+    is_upper_limit,
+    milliseconds,
+    rate,
+    share,
+    threshold,
+    threshold_measured,
+    threshold_name,
+)
 from loadcheck.report.text import plain
 
 _NAME: Final = 26  # cells for a name
@@ -107,9 +116,9 @@ def thresholds_table(thresholds: Sequence[StoredThreshold]) -> Table:
         word, style = _HELD[one["held"]]
         bound = "at most" if is_upper_limit(one["name"]) else "at least"
         table.add_row(
-            one["name"],
+            threshold_name(one["name"], one["window_s"]),
             Text(word, style=style),
-            threshold(one["name"], one["value"]),
+            threshold_measured(one["name"], one["value"], one["at_s"]),
             f"{bound} {threshold(one['name'], one['limit'])}",
         )
     return table

@@ -12,6 +12,7 @@ from loadcheck.record.history import History
 from loadcheck.record.series import SeriesFile
 from loadcheck.record.tally import Tally
 from loadcheck.run.clockwatch import Clockwatch
+from loadcheck.run.halt import Halt
 from loadcheck.run.observer import Observer
 from loadcheck.run.recovery import Recovery
 
@@ -24,6 +25,7 @@ class Desk:
         tally: What is counted.
         findings: What is found.
         series: Where samples of the tally go.
+        halt: Ends the run at a violation, where that is asked for.
         trail: What was sent last.
     """
 
@@ -35,6 +37,7 @@ class Desk:
     history: History
     series: SeriesFile
     observer: Observer
+    halt: Halt
     trail: Trail = field(default_factory=Trail)
 
     def deliver(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
@@ -55,6 +58,7 @@ class Desk:
         if finding is not None:
             finding.led = self.trail.led_to(exchange)
             self.observer.finding(finding)
+        self.halt.pull("a violation")
 
     def take_note(self, event: PhaseStarted | Missed | PhaseEnded) -> None:
         """Count and record what is no exchange.

@@ -32,6 +32,8 @@ def figures(
         blind=blind,
         measured=_measured(tally, facts),
         least=_least(facts),
+        windows=facts.windows,
+        stopped=facts.stopped,
         interrupted=interrupted,
     )
 

@@ -15,10 +15,12 @@ from loadcheck.engine.events import Draw, Event, Exchange, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Message
 from loadcheck.engine.plan import planned
+from loadcheck.judge.outcome import Worst
 from loadcheck.record.confidence import upper_95
 from loadcheck.record.generator import Generator
 from loadcheck.record.reach import stored_reach
 from loadcheck.record.sampler import Sampler
+from loadcheck.record.windows import Windows
 from loadcheck.run.aborts import Aborts
 from loadcheck.run.audit import Audit
 from loadcheck.run.command_fault import CommandFault
@@ -49,6 +51,9 @@ class Load:
         audit: Looks at what the run has written.
         seed: What the inputs are drawn from.
         clock: The run's clock.
+
+    Attributes:
+        windows: Measures the thresholds that must hold in windows.
     """
 
     def __init__(  # noqa: PLR0913 -- each is one thing that goes on during the load
@@ -66,6 +71,7 @@ class Load:
         self._parts = parts
         self._judging = judging
         self._desk = desk
+        self.windows = Windows(desk.tally)
         self._faults = faults
         self._refused = RefusedTokens(prepared, parts.folder, clock, seed)
         self._audit = audit
@@ -89,6 +95,7 @@ class Load:
         interruption.soften(partial(self._stop, observer))
         reached = self._judging.coverage.reached
         gauges = Gauges(lambda: self._clock.now() - began, lambda: self._engine.in_flight, reached)
+        self._desk.halt.arm(self._engine.stop)
         observer.started(self._desk.tally, gauges)
         try:
             await self._to_the_end()
@@ -142,7 +149,13 @@ class Load:
 
     def _sampling(self) -> Sampling:
         sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator)
-        return Sampling(sampler, self._desk.series, lambda: self._engine.in_flight, self._clock)
+        series, in_flight = self._desk.series, lambda: self._engine.in_flight
+        return Sampling(sampler, series, in_flight, self._clock, self.windows, self._engine.now, self._broken)
+
+    def _broken(self, name: str, worst: Worst) -> None:
+        told = f"threshold {name} did not hold in the window that ended at {worst.at:.0f} s"
+        self._desk.observer.step(told)
+        self._desk.halt.pull(told)
 
     def _stop(self, observer: Observer) -> None:
         observer.step("stopping: what is under way is still judged; once more leaves at once")

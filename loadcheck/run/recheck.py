@@ -9,11 +9,11 @@ from loadcheck.engine.events import PhaseEnded, PhaseStarted
 from loadcheck.engine.messages import Composer
 from loadcheck.errors import ExitCode
 from loadcheck.judge.findings import Findings
-from loadcheck.judge.outcome import Figures, Outcome, decide
+from loadcheck.judge.outcome import Figures, Outcome, Worst, decide
 from loadcheck.judge.verdict import Ruling
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.series import read_series
-from loadcheck.record.stored import StoredFinding, StoredKept, StoredReach, Summary
+from loadcheck.record.stored import StoredFinding, StoredKept, StoredReach, StoredThreshold, Summary
 from loadcheck.record.stored_history import StoredHistory
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.record.stored_truths import StoredTruths
@@ -28,7 +28,7 @@ from loadcheck.scenario.problems import Place
 _INTERRUPTED: Final = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 _DAMAGES: Final = 5
 _COUNTED_AGAIN: Final = frozenset({"error_rate", "checked"})
-_FROM_THE_RUN: Final = ("canaries", "leak_rate_upper_95", "blind_spots", "generator", "faults", "writes")
+_FROM_THE_RUN: Final = ("canaries", "leak_rate_upper_95", "blind_spots", "generator", "faults", "writes", "stopped")
 # What a run finds out about its findings by asking again, which nobody can do offline.
 _INQUIRED: Final = frozenset({"cause", "reasoning", "reproduction", "unreproduced"})
 _REACH: Final = ("pairs", "requests", "phases")
@@ -118,7 +118,8 @@ class _Recheck:
         coverage = own["coverage"]
         numbers = {name: value for name, value in coverage.items() if name not in _REACH}
         reach = cast("StoredReach", {name: coverage[name] for name in _REACH})
-        return replace(facts, duration=own["duration_s"], coverage=numbers, reach=reach, **kept)
+        windows = _windows(self.own["thresholds"])
+        return replace(facts, duration=own["duration_s"], coverage=numbers, reach=reach, windows=windows, **kept)
 
     def _kept(self) -> StoredKept:
         own = None if self.own is None else self.own["history"]
@@ -188,6 +189,15 @@ class _Recheck:
         )
         writer = FindingWriter(self.scenario, rejudging.population, self._place, composer.compose, lambda _: None)
         return [writer.stored(finding) for finding in self.findings]
+
+
+def _windows(thresholds: Sequence[StoredThreshold]) -> dict[str, Worst]:
+    """Return the worst windows as the run measured them: the moments of single answers are not put together again."""
+    return {
+        one["name"]: Worst(one["value"], one["at_s"])
+        for one in thresholds
+        if one["value"] is not None and one["at_s"] is not None
+    }
 
 
 def _known(finding: StoredFinding, told: Sequence[StoredFinding]) -> StoredFinding:

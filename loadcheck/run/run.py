@@ -30,6 +30,7 @@ from loadcheck.run.desk import Desk
 from loadcheck.run.fault_figures import told_faults, unmade_faults
 from loadcheck.run.faults import Faults
 from loadcheck.run.figures import figures
+from loadcheck.run.halt import Halt
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.load import Load
@@ -114,8 +115,9 @@ class Run:
                 History(folder, self._scenario, population, expectations, begun) as history,
                 SeriesFile(folder.series) as series,
             ):
+                watching, halt = self._observer, Halt(self._observer, wanted=self._scenario.stop_on_fail)
                 desk = Desk(
-                    population, parts.clockwatch, faults.recovery, tally, findings, history, series, self._observer
+                    population, parts.clockwatch, faults.recovery, tally, findings, history, series, watching, halt
                 )
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
                 async with self._auditing(judging, desk) as audit:
@@ -185,6 +187,8 @@ class Run:
             faults=tuple(told_faults(self._scenario, faults.recovery)),
             blind_spots=(*self._blind_spots(parts.prepared), *unproven(judging.canaries, desk.tally, judging.telling)),
             alike=told,
+            windows=load.windows.worst,
+            stopped=desk.halt.reason,
             **load.covered(),
         )
 

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from loadcheck.scenario.base import Strict
 from loadcheck.scenario.units import Duration, Share, Size
 
 
@@ -38,17 +39,8 @@ OURS: Final = frozenset({FaultKind.ABORT, FaultKind.EXPIRE_TOKENS, FaultKind.ORA
 """What loadcheck does by itself or by the user's command, and so against any target; the rest needs the stack."""
 
 
-class Fault(BaseModel):
+class Fault(Strict):
     """Something that breaks on purpose during the run."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
 
     do: FaultKind
     """What breaks."""

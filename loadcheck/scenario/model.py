@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from loadcheck.scenario.fault import Fault
+from loadcheck.scenario.thresholds import Thresholds
 from loadcheck.scenario.units import Duration, Rate, Share, Size
 
 METHODS: Final = ("get", "post", "patch", "put", "delete", "head")
@@ -508,46 +509,6 @@ class Hunt(_Model):
     """Part of the hunting reads that are given up on purpose, before their answer or during it."""
 
 
-class Thresholds(_Model):
-    """What a run must also reach. Latencies, error_rate and recovery are upper limits, the others lower ones.
-
-    A run that checked, or covered, less than it must is inconclusive.
-    """
-
-    p50: Duration | None = None
-    """Median latency, at most."""
-    p90: Duration | None = None
-    """90th percentile of latency, at most."""
-    p95: Duration | None = None
-    """95th percentile of latency, at most."""
-    p99: Duration | None = None
-    """99th percentile of latency, at most."""
-    p999: Duration | None = None
-    """99.9th percentile of latency, at most."""
-    max: Duration | None = None
-    """Longest latency, at most."""
-    error_rate: Share | None = None
-    """Part of the exchanges without the right answer, at most; those under a fault are left out."""
-    throughput: Rate | None = None
-    """Exchanges a second, at least."""
-    checked: int | None = Field(None, ge=0)
-    """Exchanges judged, at least."""
-    identities: int | None = Field(None, ge=0)
-    """Identities that got an answer, at least."""
-    backends: int | None = Field(None, ge=0)
-    """Backends seen, at least."""
-    handoffs: int | None = Field(None, ge=0)
-    """Handoffs between identities on one backend, at least."""
-    distinct_handoffs: int | None = Field(None, ge=0)
-    """Different ordered pairs of claim mixes among the handoffs, at least."""
-    repeats: int | None = Field(None, ge=0)
-    """How often one backend ran each request that expects rows, at least: a kept plan leaks from 6 on."""
-    exposed: int | None = Field(None, ge=0)
-    """Answers to each request that expects rows, right after an identity that expects others, at least."""
-    recovery: Duration | None = None
-    """Seconds from the end of any fault to the first right answer, at most."""
-
-
 class Scenario(_Model):
     """A whole scenario file."""
 
@@ -573,6 +534,8 @@ class Scenario(_Model):
     """What is sent beside, in the order that leaks hide behind."""
     thresholds: Thresholds = Thresholds()
     """What a run must reach besides correctness."""
+    stop_on_fail: bool = False
+    """Whether the run ends, in order, at the first violation or broken window of a threshold."""
     history_limit: Size = Field(2 * 10**9, gt=0)
     """How large the run's history may grow; near it, the right answers of fewer and fewer identities are kept."""
     faults: list[Fault] = []

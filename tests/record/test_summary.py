@@ -83,7 +83,14 @@ def test_the_summary_tells_what_was_counted() -> None:
     assert [phase["name"] for phase in summary["phases"]] == ["warm-up", "steady", "peak"]
     assert [phase["measure"] for phase in summary["phases"]] == [False, True, True]
     assert summary["phases"][2]["missed"] == 1
-    assert summary["thresholds"][3] == {"name": "handoffs", "limit": 1000, "value": None, "held": None}
+    assert summary["thresholds"][3] == {
+        "name": "handoffs",
+        "limit": 1000,
+        "value": None,
+        "held": None,
+        "window_s": None,
+        "at_s": None,
+    }
 
 
 def test_a_finding_names_victim_and_source_with_their_claims() -> None:

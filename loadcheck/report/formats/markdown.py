@@ -7,7 +7,17 @@ from typing import Final
 
 from loadcheck.record.stored import StoredFinding
 from loadcheck.record.stored_run import StoredRun
-from loadcheck.report.figures import amount, milliseconds, plural, rate, share, threshold, times
+from loadcheck.report.figures import (
+    amount,
+    milliseconds,
+    plural,
+    rate,
+    share,
+    threshold,
+    threshold_measured,
+    threshold_name,
+    times,
+)
 from loadcheck.report.headlines import headline
 from loadcheck.report.text import cut, inert
 
@@ -66,9 +76,9 @@ def _findings(findings: Sequence[StoredFinding]) -> Iterator[str]:
 def _thresholds(run: StoredRun) -> Iterator[str]:
     rows = [
         [
-            each["name"],
+            threshold_name(each["name"], each["window_s"]),
             threshold(each["name"], each["limit"]),
-            threshold(each["name"], each["value"]),
+            threshold_measured(each["name"], each["value"], each["at_s"]),
             _HELD[each["held"]],
         ]
         for each in run.summary["thresholds"]
