@@ -55,10 +55,10 @@ def _story(finding: StoredFinding, folder: Path, width: int) -> Iterator[Text]:
     yield _line(_title(finding, width), "bold red")
     for label, text, style in _facts(finding, width):
         yield _line(cut(f"{'':<{_INDENT}}{label:<{_LABEL}}{text}", width), style)
-    if finding["reproduction"] is not None:
-        yield from _replay(finding["reproduction"], folder, width)
-    else:
-        yield from _repeat(finding, width)
+    found = finding["reproduction"]
+    if found is not None:
+        yield from _replay(found, folder, width)
+    yield from _alone(finding, "repeat" if found is None else "alone", width)
 
 
 def _replay(found: StoredReproduction, folder: Path, width: int) -> Iterator[Text]:
@@ -71,11 +71,11 @@ def _replay(found: StoredReproduction, folder: Path, width: int) -> Iterator[Tex
     yield _line(f"sh {quoted(str(folder / found['script']))}", "cyan")
 
 
-def _repeat(finding: StoredFinding, width: int) -> Iterator[Text]:
+def _alone(finding: StoredFinding, label: str, width: int) -> Iterator[Text]:
     """Tell how to send the finding's own exchange again."""
     if finding["unreproduced"]:
         yield from _labelled("not again", finding["unreproduced"], width)
-    yield from _labelled("repeat", _needed(finding["reproduce"]), width)
+    yield from _labelled(label, _needed(finding["reproduce"]), width)
     for line in curl_lines(finding["reproduce"], width):
         yield _line(line, "cyan")
     if len(finding["reproduce"]["body"] or "") > LONGEST_BODY:
