@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
@@ -44,6 +44,8 @@ class Oracle:
         scenario: The scenario.
         population: Its identities.
         expectations: What it expects, compiled.
+        changed: Told of each truth that is found changed since it was read, of those that depend on no drawn variable:
+            the index of its request.
 
     Attributes:
         requests_with_rows: Indexes of the requests for which at least one expected row was read.
@@ -55,7 +57,10 @@ class Oracle:
         scenario: Scenario,
         population: Population,
         expectations: Expectations,
+        changed: Callable[[int], None] = lambda _: None,
     ) -> None:
+        self._away = False
+        self._changed = changed
         self._database = database
         self._scenario = scenario
         self._population = population
@@ -87,15 +92,21 @@ class Oracle:
             EnvironmentProblem: the database cannot be read.
             UsageProblem: the scenario's SQL fails for an identity.
         """
-        questions = [
-            Asked(request, identity.index)
-            for request, mix, expectation in self._expectations
-            if expectation.needs_truth and not expectation.drawn
-            for identity in self._population.of_mix(mix)
-        ]
+        questions = list(self._fixed())
         for start in range(0, len(questions), _BATCH):
             await self.prepare(questions[start : start + _BATCH])
             progress(min(start + _BATCH, len(questions)), len(questions))
+
+    def changeable(self) -> Iterator[Asked]:
+        """Yield a question for each truth that others may change and that no drawn variable decides."""
+        return self._fixed(lambda expectation: expectation.query is not None)
+
+    async def refresh(self, questions: Sequence[Question]) -> None:
+        """Read truths anew; those that are as they were stay the same objects, so that nothing is kept twice."""
+        for question, raw in zip(questions, await self._read(questions), strict=True):
+            truth, known = truth_of(*raw), self.truth(question)
+            if known is None or not known.agrees(truth):
+                self._keep(question, truth)
 
     async def prepare(self, questions: Sequence[Question]) -> None:
         """Read the truths that are not known yet, so that every question has its truth before it is sent."""
@@ -144,14 +155,24 @@ class Oracle:
             for identity in self._population.of_mix(mix)
         ]
 
+    def _fixed(self, which: Callable[[Expectation], bool] = lambda _: True) -> Iterator[Asked]:
+        for request, mix, expectation in self._expectations:
+            if expectation.needs_truth and not expectation.drawn and which(expectation):
+                yield from (Asked(request, identity.index) for identity in self._population.of_mix(mix))
+
     def _expectation(self, question: Question) -> Expectation:
         return self._expectations.of(question.request, self._population[question.identity].mix)
 
     def _keep(self, question: Question, truth: Truth) -> None:
         if truth.rows:
             self.requests_with_rows.add(question.request)
-        keep = self._truths.keep_drawn if self._expectation(question).drawn else self._truths.keep_fixed
-        keep(question, truth)
+        if self._expectation(question).drawn:
+            self._truths.keep_drawn(question, truth)
+            return
+        known = self._truths.fixed(question.request, question.identity)
+        self._truths.keep_fixed(question, truth)
+        if known is not None and not known.agrees(truth):
+            self._changed(question.request)
 
     async def _read(self, questions: Sequence[Question]) -> list[Raw]:
         """Read in as few statements as there are expectations; in the order of the questions."""
@@ -170,7 +191,7 @@ class Oracle:
             return [self._literal(expectation, question) for question in group]
         try:
             reader = self._read_as_identities if query.as_identity else self._read_batch
-            read = await _reconnecting(lambda: reader(query, group))
+            read = await self._reconnecting(lambda: reader(query, group))
         except asyncpg.PostgresError as error:
             raise self._failed(group[0], error) from None
         return [(rows, expectation.count if total is None else total, version) for rows, total, version in read]
@@ -227,18 +248,26 @@ class Oracle:
             "Run the scenario's SQL with these claims bound as text; a cast such as :id::int may be missing or fail.",
         )
 
+    async def _reconnecting(self, read: Callable[[], Awaitable[list[Raw]]]) -> list[Raw]:
+        """Read; when the connection is lost, again on a new one for half a minute, or just once while it stays away."""
+        for left in reversed(range(1 if self._away else _TRIES)):
+            try:
+                raw = await read()
+            except (Away, *GONE) as error:
+                if not left:
+                    self._away = True
+                    raise _gone(error) from None
+                await asyncio.sleep(_RECONNECT_S)
+            else:
+                self._away = False
+                return raw
+        raise AssertionError("there is at least one try")
 
-async def _reconnecting(read: Callable[[], Awaitable[list[Raw]]]) -> list[Raw]:
-    """Read; when the connection is lost, once more on a new one, a few times."""
-    for _ in range(_TRIES - 1):
-        try:
-            return await read()
-        except (Away, *GONE):
-            await asyncio.sleep(_RECONNECT_S)
-    try:
-        return await read()
-    except GONE as error:
-        raise EnvironmentProblem(
-            f"the oracle lost its connection {_TRIES} times in a row ({type(error).__name__})",
-            "Check that the database stays up during the run and lets the oracle's role connect.",
-        ) from None
+
+def _gone(error: BaseException) -> EnvironmentProblem:
+    if isinstance(error, Away):
+        return error
+    return EnvironmentProblem(
+        f"the oracle lost its connection again and again ({type(error).__name__})",
+        "Check that the database stays up during the run and lets the oracle's role connect.",
+    )

@@ -65,6 +65,18 @@ class StoredThreshold(TypedDict):
     at_s: float | None
 
 
+class StoredDrift(TypedDict):
+    """How many expected answers of a request were found changed during the run, and when the first and the last.
+
+    Those that depend on drawn variables are left out.
+    """
+
+    request: str
+    changed: int
+    first_s: float
+    last_s: float
+
+
 class StoredFault(TypedDict):
     """What a fault did: how often it happened, and how often a right answer came within the grace after its end.
 
@@ -292,6 +304,7 @@ class Summary(TypedDict):
     writes: StoredWrites | None
     blind_spots: list[str]
     alike: list[StoredAlike]
+    drift: list[StoredDrift]
     coverage: StoredCoverage
     canaries: StoredCanaries
     leak_rate_upper_95: float | None

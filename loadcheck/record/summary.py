@@ -18,6 +18,7 @@ from loadcheck.record.stored import (
     StoredCell,
     StoredCounts,
     StoredCoverage,
+    StoredDrift,
     StoredFault,
     StoredKept,
     StoredPhase,
@@ -50,6 +51,7 @@ class RunFacts:
         writes: What came of the run's writes; None when it followed none.
         blind_spots: What a green run says little about, a sentence each.
         history: What was written of the exchanges.
+        drift: Which expected answers changed during the run.
         alike: Which kinds of identities which requests cannot tell apart.
         windows: The worst window of each threshold that must hold in windows.
         stopped: Why the run ended at its first failure; empty when it did not.
@@ -69,6 +71,7 @@ class RunFacts:
     writes: StoredWrites | None = None
     blind_spots: Sequence[str] = ()
     alike: Sequence[StoredAlike] = ()
+    drift: Sequence[StoredDrift] = ()
     history: StoredKept | None = None
     windows: Mapping[str, Worst] = field(default_factory=dict)
     stopped: str = ""
@@ -101,6 +104,7 @@ def build_summary(tally: Tally, findings: Sequence[Finding], outcome: Outcome, f
         "writes": facts.writes,
         "blind_spots": list(facts.blind_spots),
         "alike": list(facts.alike),
+        "drift": list(facts.drift),
         "coverage": _coverage(tally, facts),
         "canaries": facts.canaries or {"planted": None, "caught": None, "requests": {}},
         "leak_rate_upper_95": facts.leak_rate_upper_95,

@@ -82,6 +82,7 @@ def _verdict(summary: Summary) -> Iterator[RenderableType]:
     yield Text(_of_what(summary), style="dim", no_wrap=True, overflow="ellipsis")
     yield from map(plain, _checked(summary))
     yield from _written(summary)
+    yield from _drifted(summary)
     yield from map(plain, _sure(summary))
     yield from map(plain, _kept(summary))
 
@@ -136,6 +137,14 @@ def _written(summary: Summary) -> Iterator[RenderableType]:
     wrong = f", {writes['wrong']:,} wrong" if writes["wrong"] else ""
     yield plain(f"{plural(writes['audits'], 'audit')}; the last held {plural(writes['rows'], 'row')}{open_ones}{wrong}")
     yield from (Text(line, style="yellow") for line in (*writes["drift"], *writes["left"]))
+
+
+def _drifted(summary: Summary) -> Iterator[RenderableType]:
+    """Tell which expected answers changed during the run, so that nobody takes it for a leak."""
+    for one in summary["drift"][:_BLIND_SPOTS]:
+        when = f"between {seconds(one['first_s'])} and {seconds(one['last_s'])}"
+        changed = plural(one["changed"], "expected answer")
+        yield Text(f"drift: {changed} of {one['request']!r} changed {when}: data were written", style="yellow")
 
 
 def _kept(summary: Summary) -> Iterator[str]:

@@ -33,6 +33,7 @@ from loadcheck.run.parts import Parts
 from loadcheck.run.preparation import Prepared
 from loadcheck.run.refused_tokens import RefusedTokens
 from loadcheck.run.sampling import Sampling
+from loadcheck.run.upkeep import Upkeep
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.tasks import ungrouped
 
@@ -78,7 +79,9 @@ class Load:
         self._aborts = Aborts(seed)
         self._clock = clock
         self._generator = Generator()
-        self._feed = Feed(map(self._aborts.strike, _inputs(prepared, seed)), prepared.oracle.prepare, clock)
+        every = prepared.scenario.truth.every
+        self._upkeep = Upkeep(prepared.oracle, prepared.drift, every, desk.observer, clock)
+        self._feed = Feed(map(self._aborts.strike, _inputs(prepared, seed)), self._upkeep.prepare, clock)
         self._engine = Engine(
             phases=prepared.scenario.load,
             feed=self._feed,
@@ -134,6 +137,7 @@ class Load:
             async with asyncio.TaskGroup() as tasks:
                 settling = tasks.create_task(self._judging.settle())
                 watching = tasks.create_task(self._parts.clockwatch.watch())
+                rereading = tasks.create_task(self._upkeep.run())
                 auditing = tasks.create_task(self._audit.run())
                 sampling = tasks.create_task(self._sampling().run())
                 breaking = tasks.create_task(self._faults.run(self._ours(), self._refused.rotated))
@@ -144,7 +148,7 @@ class Load:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SETTLING_S):
                         await self._judging.settled()
-                for task in (settling, watching, auditing, sampling):
+                for task in (settling, watching, rereading, auditing, sampling):
                     task.cancel()
 
     def _sampling(self) -> Sampling:

@@ -16,6 +16,7 @@ from loadcheck.oracle.inspect import read_identities, sql_mistakes
 from loadcheck.oracle.marks import Mark, Marks
 from loadcheck.oracle.oracle import Oracle
 from loadcheck.oracle.writes import Writes
+from loadcheck.run.drift import Drift
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Scenario
@@ -37,6 +38,7 @@ class Prepared:
     mint: Mint
     authorizations: Authorizations
     marks: Marks
+    drift: Drift
 
     def mark(self, draw: Draw) -> str:
         """Return what the rows that a draw writes carry."""
@@ -67,12 +69,13 @@ async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, obse
     _refuse_nobody(loaded, population)
     authorizations = Authorizations(mint, population, clock)
     await authorizations.sign_all(_Steps(observer, clock, "tokens signed"))
-    oracle = Oracle(database, scenario, population, expectations)
+    drift = Drift(clock)
+    oracle = Oracle(database, scenario, population, expectations, drift.changed)
     await oracle.read_fixed(_Steps(observer, clock, "expected answers read"))
     writes = Writes(database, expectations, clock)
     await writes.begin()
     marks = Marks(secrets.token_hex(4))
-    return Prepared(scenario, population, expectations, oracle, writes, mint, authorizations, marks)
+    return Prepared(scenario, population, expectations, oracle, writes, mint, authorizations, marks, drift)
 
 
 class _Steps:

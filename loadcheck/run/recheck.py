@@ -28,7 +28,16 @@ from loadcheck.scenario.problems import Place
 _INTERRUPTED: Final = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 _DAMAGES: Final = 5
 _COUNTED_AGAIN: Final = frozenset({"error_rate", "checked"})
-_FROM_THE_RUN: Final = ("canaries", "leak_rate_upper_95", "blind_spots", "generator", "faults", "writes", "stopped")
+_FROM_THE_RUN: Final = (
+    "canaries",
+    "leak_rate_upper_95",
+    "blind_spots",
+    "generator",
+    "faults",
+    "writes",
+    "stopped",
+    "drift",
+)
 # What a run finds out about its findings by asking again, which nobody can do offline.
 _INQUIRED: Final = frozenset({"cause", "reasoning", "reproduction", "unreproduced"})
 _REACH: Final = ("pairs", "requests", "phases")

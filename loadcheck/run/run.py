@@ -187,6 +187,7 @@ class Run:
             faults=tuple(told_faults(self._scenario, faults.recovery)),
             blind_spots=(*self._blind_spots(parts.prepared), *unproven(judging.canaries, desk.tally, judging.telling)),
             alike=told,
+            drift=tuple(parts.prepared.drift.told(self._scenario, began)),
             windows=load.windows.worst,
             stopped=desk.halt.reason,
             **load.covered(),

@@ -509,6 +509,13 @@ class Hunt(_Model):
     """Part of the hunting reads that are given up on purpose, before their answer or during it."""
 
 
+class TruthReading(_Model):
+    """When expected rows are read. Each is read before it is needed, and again when an answer disagrees with it."""
+
+    every: Duration | None = Field(300.0, ge=1)
+    """How often those that depend on no drawn variable are read again; null: never."""
+
+
 class Scenario(_Model):
     """A whole scenario file."""
 
@@ -532,6 +539,8 @@ class Scenario(_Model):
     """Phases, in order."""
     hunt: Hunt = Hunt()
     """What is sent beside, in the order that leaks hide behind."""
+    truth: TruthReading = TruthReading()
+    """When expected rows are read again during the run."""
     thresholds: Thresholds = Thresholds()
     """What a run must reach besides correctness."""
     stop_on_fail: bool = False
