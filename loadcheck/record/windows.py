@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from loadcheck.judge.outcome import Worst, held
@@ -13,6 +13,7 @@ from loadcheck.scenario.thresholds import Window
 
 # A window slides by a second, or by a sixtieth of its length: never more marks than this are kept, however long it is.
 _STEPS: Final = 60
+_NOTHING: Final = Histogram()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Windows:
         self.worst: dict[str, Worst] = {}
         self._tally = tally
         self._limits = {name: limit for name, limit in tally.scenario.thresholds if isinstance(limit, Window)}
+        # Copies of a histogram are what takes memory: windows of a rate do without.
+        self._latencies = {limit.window for name, limit in self._limits.items() if name in PERCENTS}
         self._marks = {limit.window: deque([_mark(tally, 0.0)]) for limit in self._limits.values()}
         self._broken: set[str] = set()
 
@@ -59,7 +62,11 @@ class Windows:
         if not self._limits:
             return {}
         mark = _mark(self._tally, now)
-        begun = {window: _slide(marks, mark, window) for window, marks in self._marks.items()}
+        light = replace(mark, latency=_NOTHING)
+        begun = {
+            window: _slide(marks, mark if window in self._latencies else light, window)
+            for window, marks in self._marks.items()
+        }
         for name, limit in self._limits.items():
             if (since := begun[limit.window]) is not None:
                 self._measure(name, _value(name, since, mark), now)

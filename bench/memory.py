@@ -1,0 +1,171 @@
+"""The memory of a run of any length: whole runs inside this process, against a null server with a stub truth.
+
+    python bench/memory.py [EXCHANGES]
+
+Nothing travels over a network, so that ten million exchanges take less than an hour. Everything else is as in a run:
+answers carry stamps, one in 1,000 is somebody else's, one in 1,000 is lost, and half of the truths depend on drawn
+values. Prints the curve, and exits with 1 when memory grew by more than 5 % after exchange 100,000.
+"""
+
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from loadcheck.clock import Clock, SystemClock
+from loadcheck.engine.events import Answer, Lost
+from loadcheck.engine.messages import Message
+from loadcheck.engine.transport import LostAnswer
+from loadcheck.oracle.stamp import HEADER, NONCE_HEADER
+from loadcheck.run import parts
+from loadcheck.run.interruption import Interruption
+from loadcheck.run.run import Ended, Run, RunOptions
+from loadcheck.scenario.load import load
+from loadcheck.scenario.model import Target
+
+SETTLED: Final = 100_000
+"""Exchanges after which whatever is kept to be quick is full."""
+GROWTH: Final = 0.05
+
+IDENTITIES: Final = 1_000
+_BACKENDS: Final = 8
+_BACKEND_LIVES: Final = 50_000  # exchanges, after which a new one takes its place
+_RARE: Final = 1_000
+_PAGE: Final = resource.getpagesize()
+
+SCENARIO: Final = """
+name: memory
+target: {{url: "http://127.0.0.1:1", jwt: {{secret: a secret of thirty-two letters or so}}}}
+identities:
+  - {{name: keeper, count: {identities}, claims: {{role: reader, user_type: "tenant-{{n}}"}}}}
+requests:
+  - name: list
+    get: /pets?select=keeper&order=keeper
+    expect: {{rows: [{{keeper: "{{user_type}}"}}]}}
+  - name: one
+    get: /pets?id=eq.{{id}}&select=id,keeper
+    vars: {{id: {{int: [1, 1000000]}}}}
+    expect: {{rows: [{{id: "{{id}}", keeper: "{{user_type}}"}}]}}
+thresholds: {{p99: {{limit: 10s, window: 1m}}, error_rate: {{limit: 10%, window: 10m}}}}
+load: [{{name: steady, concurrency: 32, requests: {exchanges}}}]
+history_limit: 20MB
+"""
+
+
+class NullServer:
+    """Answers at once, as PostgREST would; a transport in the place of the network.
+
+    Args:
+        clock: The run's clock.
+        sent: Told how many were sent so far, before each.
+    """
+
+    def __init__(self, clock: Clock, sent: Callable[[int], None]) -> None:
+        self._clock = clock
+        self._sent = sent
+        self._count = 0
+
+    async def send(self, message: Message) -> Answer:
+        """Answer a message, wrongly now and then."""
+        self._count += 1
+        self._sent(self._count)
+        began = self._clock.now()
+        await asyncio.sleep(0)
+        nonce = dict(message.own).get(NONCE_HEADER)
+        if nonce is None:
+            return Answer(200, {}, b"{}", began, self._clock.now())
+        _, _, identity, seq = nonce.split("-")
+        number = int(seq)
+        if number % _RARE == 1:
+            raise LostAnswer(Lost.DISCONNECTED)
+        body = _body(message.url, int(identity) + (number % _RARE == 0))
+        backend = number // _BACKEND_LIVES * _BACKENDS + number % _BACKENDS
+        stamp = f"{1000 + backend}@7 {number * 7 + 1} - {nonce} reader"
+        headers = {"content-type": "application/json", HEADER: stamp}
+        return Answer(200, headers, body, began, self._clock.now())
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _body(url: str, identity: int) -> bytes:
+    keeper = f'"keeper":"tenant-{identity % IDENTITIES + 1}"'
+    _, _, after = url.partition("id=eq.")
+    return f'[{{"id":{after.partition("&")[0]},{keeper}}}]'.encode() if after else f"[{{{keeper}}}]".encode()
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def step(self, text: str) -> None:
+        """Say nothing of a step."""
+
+    def started(self, *_: object) -> None:
+        """Show nothing."""
+
+    def finding(self, _: object) -> None:
+        """Say nothing of a finding."""
+
+    def finished(self) -> None:
+        """Give nothing back."""
+
+
+async def run(exchanges: int, folder: Path, sent: Callable[[int], None]) -> Ended:
+    """Run so many exchanges, and tell of each."""
+
+    def null_server(_target: Target, clock: Clock) -> NullServer:
+        return NullServer(clock, sent)
+
+    path = folder / "memory.yaml"
+    path.write_text(SCENARIO.format(identities=IDENTITIES, exchanges=exchanges))
+    before, parts.transport_to = parts.transport_to, null_server
+    try:
+        options = RunOptions(seed=1, out=folder / "run", reproduce=False)
+        return await Run(load(path), options, Silent(), Interruption(), SystemClock()).run()
+    finally:
+        parts.transport_to = before
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+class Curve:
+    """Looks at the memory at the marks, and prints it.
+
+    Attributes:
+        points: Bytes, by exchange.
+    """
+
+    def __init__(self, exchanges: int) -> None:
+        self.points: dict[int, int] = {}
+        self._marks = {SETTLED, 3 * SETTLED, *range(10 * SETTLED, exchanges, 10 * SETTLED), exchanges}
+        self._began = time.perf_counter()
+
+    def sent(self, count: int) -> None:
+        """Look, if it is time."""
+        if count in self._marks:
+            self.points[count] = resident()
+            growth = self.points[count] / self.points[SETTLED] - 1
+            passed = time.perf_counter() - self._began
+            print(f"{count:12,} exchanges {resident() / 1e6:8.1f} MB {growth:+8.1%} {passed:8.0f} s", flush=True)
+
+
+def main(exchanges: int) -> int:
+    """Run, print the curve, and return the exit code."""
+    curve = Curve(exchanges)
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        ended = runner.run(run(exchanges, Path(folder), curve.sent))
+    print(", ".join(f"{count:,} {what}" for what, count in ended.summary["exchanges"].items()))
+    return max(curve.points.values()) > curve.points[SETTLED] * (1 + GROWTH)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if sys.argv[1:] else 10_000_000))
