@@ -53,7 +53,7 @@ schema: $(READY)  ## remake the JSON Schema that editors use for scenarios
 # Needs `uv` on the PATH. The lock holds versions and hashes for every platform, and no registry's address.
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-	    --extra stack --group dev pyproject.toml --output-file requirements.lock
+	    --extra html --extra stack --group dev pyproject.toml --output-file requirements.lock
 
 $(READY): requirements.lock pyproject.toml loadcheck/stack/npm/package-lock.json
 	$(PYTHON) -m venv .venv
