@@ -13,12 +13,14 @@ from loadcheck.errors import ExitCode, UsageProblem
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.end import svg
 from loadcheck.report.formats.github import annotations
+from loadcheck.report.formats.html import html, require_html
 from loadcheck.report.formats.junit import junit
 from loadcheck.report.formats.markdown import markdown
 from loadcheck.report.formats.sarif import sarif
 from loadcheck.report.formats.series_csv import series_csv
 
 _FORMATS: Final[dict[str, tuple[Callable[[StoredRun], str], str]]] = {
+    "html": (html, "One HTML file with charts, that loads nothing from elsewhere."),
     "junit": (junit, "JUnit XML: a test case for each request and kind of identity."),
     "sarif": (sarif, "SARIF 2.1.0, for code scanning."),
     "markdown": (markdown, "Markdown, for the comment of a pull request."),
@@ -63,6 +65,8 @@ def with_files(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     @wraps(command)
     def gathered(*, github: bool, **others: Any) -> ExitCode:
         paths = {name: path for name in _FORMATS if (path := others.pop(name)) is not None}
+        if "html" in paths:
+            require_html()
         return command(files=Files(paths, github), **others)
 
     github = "Print GitHub annotations, and append to the job's summary."

@@ -1,6 +1,6 @@
 """Sampling a run: from what only ever grows to what happened in each second."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
@@ -32,11 +32,13 @@ class Sampler:
         tally: What the run counts.
         coverage: What its stamps show.
         generator: What loadcheck itself uses.
+        faults: Tells which faults were on since it was last asked.
     """
 
     tally: Tally
     coverage: Span
     generator: Generator
+    faults: Callable[[], Sequence[str]] = list
     _at: float = 0.0
     _counts: _Counted = field(default_factory=lambda: _NONE)
     _handoffs: int = 0
@@ -66,6 +68,7 @@ class Sampler:
             "statuses": self._answered(),
             "backends": self.coverage.backends,
             "handoffs": self._handed(),
+            "faults": list(self.faults()),
             "cpu_s": round(self._cpu - cpu, 3),
             "rss_mb": used["rss_max_mb"] or 0.0,
         }

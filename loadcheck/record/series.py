@@ -24,6 +24,7 @@ class Sample(TypedDict):
         in_flight: At its end.
         backends: Seen so far in the run.
         handoffs: Counted in it.
+        faults: The faults that were on in it; a run of an older version tells none.
         cpu_s: Processor time that loadcheck used in it.
         rss_mb: The largest memory of loadcheck so far.
     """
@@ -42,6 +43,7 @@ class Sample(TypedDict):
     statuses: dict[str, int]
     backends: int
     handoffs: int
+    faults: list[str]
     cpu_s: float
     rss_mb: float
 

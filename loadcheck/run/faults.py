@@ -1,14 +1,15 @@
 """Faults: what breaks on purpose while the load goes on, each at its times."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
 from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.randomness import source
 from loadcheck.errors import EnvironmentProblem, UsageProblem
+from loadcheck.run.breaking import Breaking
 from loadcheck.run.observer import Observer
 from loadcheck.run.recovery import Recovery, Window
 from loadcheck.run.schedule import Occurrence, occurrences
@@ -39,6 +40,7 @@ class Faults:
 
     Attributes:
         recovery: Knows under which fault an exchange was made, and how the target recovered.
+        breaking: Knows which faults are on.
 
     Raises:
         UsageProblem: a fault is asked for that nobody can make here.
@@ -48,6 +50,7 @@ class Faults:
         self, faults: Sequence[Fault], breaks: Mapping[FaultKind, Break], observer: Observer, clock: Clock, seed: int
     ) -> None:
         self.recovery = Recovery(list(faults), self._tell_recovery)
+        self.breaking = Breaking()
         self._faults = faults
         self._breaks = breaks
         self._observer = observer
@@ -94,7 +97,7 @@ class Faults:
             self._observer.step(f"fault: {fault.label}{_often(toll.times, fault)}")
         window = self.recovery.begin(index, self._clock.now() - zero) if fault.do in _OF_THE_TARGET else None
         try:
-            async with self._breaks[fault.do](fault, chance) as jwt:
+            async with self._broken(fault, chance) as jwt:
                 if jwt is not None:
                     self._rotated(fault, jwt)
                 await self._clock.sleep(occurrence.ends - occurrence.begins)
@@ -105,6 +108,12 @@ class Faults:
         finally:
             if window is not None:
                 self.recovery.end(window, self._clock.now() - zero)
+
+    @asynccontextmanager
+    async def _broken(self, fault: Fault, chance: Random) -> AsyncIterator[Jwt | None]:
+        with self.breaking.on(fault.label):
+            async with self._breaks[fault.do](fault, chance) as jwt:
+                yield jwt
 
     def _tell_recovery(self, window: Window) -> None:
         fault, toll = self._faults[window.fault], self.recovery.tolls[window.fault]

@@ -152,7 +152,8 @@ class Load:
                     task.cancel()
 
     def _sampling(self) -> Sampling:
-        sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator)
+        faults = self._faults.breaking.lately
+        sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator, faults)
         series, in_flight = self._desk.series, lambda: self._engine.in_flight
         return Sampling(sampler, series, in_flight, self._clock, self.windows, self._engine.now, self._broken)
 

@@ -1,0 +1,1 @@
+"""A stored run as one HTML file that loads nothing from elsewhere."""

@@ -1,0 +1,181 @@
+"""The charts of a run, on one shared time axis."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bokeh.layouts import gridplot
+from bokeh.models import (
+    ColumnDataSource,
+    DataRange1d,
+    HoverTool,
+    LayoutDOM,
+    LinearAxis,
+    NumeralTickFormatter,
+    Range1d,
+)
+from bokeh.models.annotations import Span
+
+from loadcheck.record.series import Sample
+from loadcheck.record.stored_run import StoredRun
+from loadcheck.report.html.bands import Bands
+from loadcheck.report.html.figures import COLOURS, DASHES, RED, Figure, chart_text, empty_figure
+from loadcheck.report.html.thinning import Point, thinned
+
+AXIS: Final = "time"
+"""The name of the model by which the page's script zooms."""
+
+_HEIGHT: Final = 190
+_FEW: Final = 90  # samples up to which each is marked
+_HEADROOM: Final = 0.35  # of the values' range, for the legend
+_STATUSES: Final = 7
+_IN_A_ROW: Final = 4  # lines of a legend
+_BUSY: Final = 85.0  # per cent of one core
+_MARKERS: Final = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
+
+_Value = Callable[[Sample], float | None]
+_Line = Any
+"""Bokeh's renderer of a line, of which its stubs know little."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """One chart.
+
+    Attributes:
+        title: What it shows, with its unit.
+        lines: What each line is called, and what it draws of a sample.
+        right: The lines whose axis is on the right.
+        log: Whether its axis is logarithmic.
+    """
+
+    title: str
+    lines: dict[str, _Value]
+    right: frozenset[str] = frozenset()
+    log: bool = False
+
+
+def charts(run: StoredRun) -> LayoutDOM | None:
+    """Return all charts of a run, None of one without a series."""
+    if not run.series:
+        return None
+    bands = Bands.of(run)
+    axis = Range1d(start=0, end=bands.end, name=AXIS, bounds=(0, bands.end))
+    drawn = [bands.strip(axis), *(_drawn(chart, run.series, axis, bands) for chart in _charts(run.series))]
+    drawn[-1].xaxis.axis_label = "seconds after the run's start"
+    return gridplot([[one] for one in drawn], toolbar_location=None, sizing_mode="stretch_width")
+
+
+def _charts(series: Sequence[Sample]) -> list[_Chart]:
+    busy = "% of a core"
+    return [
+        _Chart("exchanges a second", {"done": _each("sent"), "target": lambda sample: sample["target_rps"]}),
+        _Chart("latency, ms (logarithmic)", {name: _latency(name) for name in ("p50", "p90", "p99", "max")}, log=True),
+        _Chart("answers a second, by status", _statuses(series)),
+        _Chart("in flight, and missed a second", {"in flight": _at_its_end, "missed": _each("missed")}),
+        _Chart(
+            "handoffs a second; backends (right)",
+            {"handoffs": _each("handoffs"), "backends": lambda sample: float(sample["backends"])},
+            right=frozenset({"backends"}),
+        ),
+        _Chart(
+            "loadcheck's processor time, % of a core", {busy: lambda sample: 100 * _a_second(sample, sample["cpu_s"])}
+        ),
+    ]
+
+
+def _each(name: str) -> _Value:
+    return lambda sample: _a_second(sample, sample[name])  # type: ignore[literal-required]
+
+
+def _latency(name: str) -> _Value:
+    return lambda sample: sample["latency_ms"].get(name)
+
+
+def _at_its_end(sample: Sample) -> float:
+    return float(sample["in_flight"])
+
+
+def _a_second(sample: Sample, amount: float) -> float:
+    return amount / sample["seconds"] if sample["seconds"] else 0.0
+
+
+def _statuses(series: Sequence[Sample]) -> dict[str, _Value]:
+    total: Counter[str] = Counter()
+    for sample in series:
+        total.update(sample["statuses"])
+    common = [status for status, _ in total.most_common(_STATUSES)]
+
+    def of(status: str) -> _Value:
+        return lambda sample: _a_second(sample, sample["statuses"].get(status, 0))
+
+    def others(sample: Sample) -> float:
+        return _a_second(sample, sum(count for status, count in sample["statuses"].items() if status not in common))
+
+    return {status: of(status) for status in common} | ({"others": others} if len(total) > len(common) else {})
+
+
+def _drawn(chart: _Chart, series: Sequence[Sample], axis: Range1d, bands: Bands) -> Figure:
+    drawn = empty_figure(axis, _HEIGHT, title=chart.title, y_axis_type="log" if chart.log else "linear")
+    bands.behind(drawn)
+    if chart.right:
+        drawn.extra_y_ranges = {"right": DataRange1d(start=0, range_padding=_HEADROOM)}
+        drawn.add_layout(LinearAxis(y_range_name="right", minor_tick_line_color=None), "right")
+    lines = dict(_lines(drawn, chart, series))
+    left = [line for name, line in lines.items() if name not in chart.right]
+    drawn.y_range.renderers = left
+    if chart.right:
+        drawn.extra_y_ranges["right"].renderers = [lines[name] for name in chart.right]
+    if chart.log:
+        drawn.yaxis[0].formatter = NumeralTickFormatter(format="0,0.[00]")
+    else:
+        drawn.y_range.update(start=0, range_padding=_HEADROOM)
+    if "core" in chart.title:
+        drawn.add_layout(Span(location=_BUSY, dimension="width", line_color=RED, line_dash="dashed"))
+    _legend(drawn, len(lines))
+    drawn.add_tools(
+        HoverTool(tooltips=[("", "$name"), ("", "@y{0,0.[00]}"), ("at", "@x{0.0} s")], renderers=[*lines.values()])
+    )
+    return drawn
+
+
+def _lines(drawn: Figure, chart: _Chart, series: Sequence[Sample]) -> Iterator[tuple[str, _Line]]:
+    """Draw each line of which anything was measured."""
+    for number, (name, value) in enumerate(chart.lines.items()):
+        points = [(sample["at_s"], value(sample)) for sample in series]
+        if any(one is not None for _, one in points):
+            yield name, _line(drawn, number, name, points, right=name in chart.right)
+
+
+def _line(drawn: Figure, number: int, name: str, points: Sequence[Point], *, right: bool) -> _Line:
+    shown = thinned(points)
+    source = ColumnDataSource(
+        {
+            "x": [round(at, 1) for at, _ in shown],
+            "y": [float("nan") if value is None else round(value, 2) for _, value in shown],
+        }
+    )
+    look = {"color": COLOURS[number], "legend_label": chart_text(name), "name": chart_text(name), "source": source}
+    look |= {"y_range_name": "right"} if right else {}
+    if len(points) <= _FEW:
+        drawn.scatter("x", "y", marker=_MARKERS[number], size=5, **look)
+    return drawn.line("x", "y", line_width=1.6, line_dash=DASHES[number], **look)
+
+
+def _legend(drawn: Figure, lines: int) -> None:
+    legend = drawn.legend[0]
+    legend.update(
+        location="top_left",
+        orientation="horizontal" if lines <= _IN_A_ROW else "vertical",
+        ncols=_IN_A_ROW,
+        click_policy="hide",
+        padding=2,
+        margin=2,
+        spacing=6,
+        label_text_font_size="11px",
+        label_height=14,
+        glyph_height=14,
+        border_line_color=None,
+        background_fill_alpha=0.75,
+    )

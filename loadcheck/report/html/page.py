@@ -1,0 +1,86 @@
+"""The page: everything about a run in one HTML file."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from loadcheck.record.stored_history import read_history
+from loadcheck.record.stored_run import StoredRun
+from loadcheck.report import figures
+from loadcheck.report.html import matrices
+from loadcheck.report.html.bands import Bands
+from loadcheck.report.html.cards import Card
+from loadcheck.report.html.charts import charts
+from loadcheck.report.html.embedding import figure_data, scripts, template
+from loadcheck.report.html.lane_figure import lane_figure
+from loadcheck.report.html.lanes import Lanes, lanes_of
+from loadcheck.report.text import inert
+
+_CARDS: Final = 50
+_PICTURED: Final = 20  # cards with lanes
+_ROWS: Final = 1_000  # of a table
+
+
+def page(run: StoredRun) -> str:
+    """Return a run as an HTML page that works without any network, below 5 MB whatever the run's length."""
+    findings = run.findings[:_CARDS]
+    lanes = _lanes(run)
+    drawn: list[tuple[str, Any]] = [(f"lanes-{name}", lane_figure(one)) for name, one in lanes.items()]
+    if (all_charts := charts(run)) is not None:
+        drawn.append(("charts", all_charts))
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            run=run,
+            summary=run.summary,
+            cards=[Card.of(finding, lanes.get(finding["id"], ()), run.folder) for finding in findings],
+            further=run.findings[_CARDS:],
+            pictured=set(lanes),
+            charted=all_charts is not None,
+            told=list(Bands.of(run).told()),
+            handoffs=matrices.handoffs(run.summary),
+            checked=matrices.checked(run.summary),
+            alike=matrices.alike(run.summary),
+            requests=list(run.summary["requests"].items())[:_ROWS],
+            scenario=_scenario(run),
+            figure_data=figure_data(drawn),
+            scripts=scripts(),
+            style=Markup(template("page.css")),  # noqa: S704 -- the package's own
+        )
+    )
+
+
+def _lanes(run: StoredRun) -> Mapping[str, Lanes]:
+    path = run.folder / "history.ndjson.gz"
+    return lanes_of(run.findings[:_PICTURED], partial(read_history, path)) if path.exists() else {}
+
+
+def _scenario(run: StoredRun) -> str:
+    """Return the scenario as it was resolved; what is secret was taken out as it was written."""
+    path = run.folder / "scenario.yaml"
+    return path.read_text("utf-8", "replace") if path.exists() else ""
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("loadcheck.report.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    for name in ("amount", "milliseconds", "plural", "rate", "seconds", "share", "threshold", "is_upper_limit"):
+        environment.globals[name] = getattr(figures, name)
+    return environment
+
+
+def _shown(value: object) -> object:
+    """Make every text that a template shows inert, line by line: it has no token, and no sign that hides another."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return "\n".join(map(inert, value.split("\n")))
+    return value
