@@ -2,9 +2,11 @@
 
 import resource
 import sys
+from pathlib import Path
 from typing import Final
 
 _PER_MB: Final = 1e6 if sys.platform == "darwin" else 1e3  # ru_maxrss is in bytes there, in kB elsewhere
+_STATM: Final = Path("/proc/self/statm")
 
 
 class Generator:
@@ -18,6 +20,15 @@ class Generator:
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _PER_MB
         cpu = _cpu_seconds() - self._cpu_before
         return {"cpu_s": round(cpu, 3), "rss_max_mb": round(rss, 1)}
+
+
+def resident_mb() -> float:
+    """Return the memory of this process now, in MB; its largest so far where the system does not tell."""
+    try:
+        pages = int(_STATM.read_text().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _PER_MB
+    return pages * resource.getpagesize() / 1e6
 
 
 def _cpu_seconds() -> float:

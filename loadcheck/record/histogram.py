@@ -69,9 +69,11 @@ class Histogram:
             self._buckets[bucket] = self._buckets.get(bucket, 0) + count
 
     def copy(self) -> "Histogram":
-        """Return one of its own with the same content."""
+        """Return one of its own with the same content; safe while another thread adds to this one."""
         other = Histogram()
-        other.merge(self)
+        other.count, other.total = self.count, self.total
+        other.shortest, other.longest = self.shortest, self.longest
+        other._buckets = self._buckets.copy()
         return other
 
     def since(self, earlier: "Histogram") -> "Histogram":

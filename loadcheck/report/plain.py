@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from rich.console import Console
@@ -9,23 +10,25 @@ from rich.text import Text
 
 from loadcheck.judge.findings import Finding
 from loadcheck.record.findings import finding_head
+from loadcheck.record.histogram import Histogram
 from loadcheck.record.tally import PhaseTally, Tally
-from loadcheck.report.figures import plural, rate
+from loadcheck.report.figures import milliseconds, plural, rate
 from loadcheck.report.headlines import headline
-from loadcheck.report.progress import latency_line, load, reach_line, recent_rate, share_done
+from loadcheck.report.progress import latency_line, load, reach_line, share_done
 from loadcheck.report.text import cut, inert
 from loadcheck.run.observer import Gauges
 
 _LOOK_SECONDS: Final = 0.2
 _LINE_SECONDS: Final = 5.0
+_MINUTE: Final = 60.0
 
 
 class PlainReporter:
-    """Prints a line for each step, phase and finding, and one every few seconds between them.
+    """Prints a line for each step, phase and finding, and one every few seconds between them, later one a minute.
 
     Args:
         console: Where to.
-        every: Seconds between two lines about a phase that goes on.
+        every: Seconds between two lines about a phase that goes on, in its first minute.
     """
 
     def __init__(self, console: Console, every: float = _LINE_SECONDS) -> None:
@@ -74,6 +77,15 @@ class PlainReporter:
         self._console.print(Text(line, overflow="fold"), highlight=False, soft_wrap=soft_wrap)
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A phase as it was when a line last told of it."""
+
+    at: float = 0.0
+    sent: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+
+
 class _Lines:
     """Compares the tally with what was told of it, and words what is new."""
 
@@ -84,6 +96,7 @@ class _Lines:
         self._begun: set[int] = set()
         self._over: set[int] = set()
         self._next = 0.0
+        self._last = _Told()
 
     def new(self) -> list[str]:
         """Return the lines that are due."""
@@ -103,19 +116,28 @@ class _Lines:
         if phase.started is not None and index not in self._begun:
             self._begun.add(index)
             self._next = phase.started + self._every
+            self._last = _Told(phase.started)
             lines.append(_stamped(phase.started, f"{cut(phase.phase.name, 20)}: {load(phase.phase)}"))
         if phase.ended is not None and index not in self._over:
             self._over.add(index)
             lines.append(_stamped(phase.ended, self._ended(phase)))
             lines.extend(_stamped(phase.ended, line) for line in self._reached())
         elif phase.started is not None and phase.ended is None and now >= self._next:
-            self._next = now + self._every
+            self._next = now + (self._every if now - phase.started < _MINUTE else _MINUTE)
             lines.append(_stamped(now, self._going_on(phase, now)))
         return lines
 
     def _going_on(self, phase: PhaseTally, now: float) -> str:
         done = f"{share_done(phase, now):.0%} of {cut(phase.phase.name, 20)}".replace("%", " %")
-        return f"{done}: {rate(round(recent_rate(self._tally, phase, now)))}, {_counts(phase)}"
+        last, self._last = self._last, _Told(now, phase.timed.counts.sent, phase.timed.latency.copy())
+        speed = (self._last.sent - last.sent) / (now - last.at)
+        p99 = self._last.latency.since(last.latency).percentile(99)
+        lately = f"{rate(round(speed))}, p99 {milliseconds(None if p99 is None else p99 * 1000)}"
+        return f"{done}: {lately}, {_counts(phase)}{self._handoffs()}, {self._gauges.memory():,.0f} MB"
+
+    def _handoffs(self) -> str:
+        reached = self._gauges.reached()
+        return "" if reached is None else f", {plural(reached.handoffs, 'handoff')}"
 
     def _reached(self) -> Iterator[str]:
         reached = self._gauges.reached()

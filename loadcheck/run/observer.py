@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from loadcheck.judge.findings import Finding
+from loadcheck.record.generator import resident_mb
 from loadcheck.record.span import Reached
 from loadcheck.record.tally import Tally
 
@@ -17,11 +18,13 @@ class Gauges:
         now: Seconds since the run's start.
         in_flight: Exchanges sent and not yet done.
         reached: The backends and handoffs of the run so far; None while no answer carried a stamp.
+        memory: What loadcheck has now, in MB.
     """
 
     now: Callable[[], float]
     in_flight: Callable[[], int]
     reached: Callable[[], Reached | None]
+    memory: Callable[[], float] = resident_mb
 
 
 class Observer(Protocol):

@@ -11,7 +11,7 @@ from loadcheck.judge.verdict import OK
 from loadcheck.record.span import Reached
 from loadcheck.record.tally import Tally
 from loadcheck.report.live import LiveReporter
-from loadcheck.report.plain import PlainReporter
+from loadcheck.report.plain import PlainReporter, _Lines
 from loadcheck.report.terminal import reporter_for
 from loadcheck.run.observer import Gauges
 from tests.record.samples import FOREIGN, SCENARIO, exchange, finding, population
@@ -26,7 +26,7 @@ class Run:
         self.tally = Tally(SCENARIO, population())
         self.file = io.StringIO()
         self.reporter = PlainReporter(Console(file=self.file, width=80, force_terminal=terminal, color_system=None))
-        self.gauges = Gauges(lambda: self.now, lambda: 32, lambda: self.reached)
+        self.gauges = Gauges(lambda: self.now, lambda: 32, lambda: self.reached, lambda: 141.6)
 
     def begin(self, index: int) -> None:
         self.tally.phase_started(PhaseStarted(index, SCENARIO.load[index], self.now))
@@ -80,8 +80,23 @@ def test_a_phase_that_goes_on_gets_a_line_every_few_seconds() -> None:
     run.now = 9.0
     run.reporter.started(run.tally, run.gauges)
     run.reporter.finding(finding())
-    assert run.lines()[1] == "    9.0 s  30 % of steady: 20/s, 200 ok, 0 violations, 0 unknown"
+    assert run.lines()[1] == "    9.0 s  30 % of steady: 22/s, p99 13.2 ms, 200 ok, 0 violations, 0 unknown, 142 MB"
     assert len(run.lines()) == 3
+
+
+def test_a_long_phase_gets_a_line_a_minute_about_that_minute() -> None:
+    run = Run()
+    run.begin(1)
+    lines = _Lines(run.tally, run.gauges, every=5)
+    told = []
+    for second in range(1, 601):
+        run.now = float(second)
+        run.tally.add(exchange(second, at=run.now, took=0.5 if second == 400 else 0.01), OK)
+        told += lines.new()
+    assert len(told) == 1 + 12 + 9
+    (slow,) = (line for line in told if ", p99 50" in line)
+    assert slow.startswith("  420.0 s  100 % of steady: 1/s, p99 50")
+    assert slow.endswith(" ms, 420 ok, 0 violations, 0 unknown, 142 MB")
 
 
 def test_a_line_is_one_line_where_no_terminal_shows_it() -> None:
