@@ -104,7 +104,8 @@ class Faults:
         except EnvironmentProblem as problem:
             toll.failures += 1
             toll.failed = problem.message
-            self._observer.step(f"fault: {fault.label} could not be made: {problem.message}")
+            told = "\n".join(filter(None, (problem.message, problem.advice)))
+            self._observer.step(f"fault: {fault.label} could not be made: {told}")
         finally:
             if window is not None:
                 self.recovery.end(window, self._clock.now() - zero)

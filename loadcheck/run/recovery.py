@@ -15,6 +15,7 @@ GRACE_S: Final = 30.0
 """How long after its end a fault still excuses refusals, when no right answer comes before."""
 
 _SETTLING_S: Final = 1.0  # one right answer is not everybody's: other connections notice a little later
+_UNAUTHORIZED: Final = 401  # PostgREST alone says so: it tells nothing of the rest
 _KEPT: Final = 1_000  # windows that have passed; disputes are settled long before so many more have
 
 
@@ -26,7 +27,8 @@ class Window:
         fault: Index into the scenario's faults.
         began: When it began.
         ended: When it was over; None as long as it is not.
-        recovered: When the first right answer came to what was sent after that; None as long as none did.
+        recovered: When the first right answer came to what was sent after that, refusals of tokens left out; None as
+            long as none did.
     """
 
     fault: int
@@ -104,7 +106,7 @@ class Recovery:
 
     def consider(self, exchange: Exchange, verdict: Verdict) -> Verdict:
         """Return the verdict as it is under the faults that were on during an exchange."""
-        if verdict.ruling is Ruling.OK and self._awaiting:
+        if self._awaiting and verdict.ruling is Ruling.OK and not _turned_away(exchange):
             self._recover(exchange)
         if exchange.sent > self._excusing_until:
             return verdict
@@ -126,3 +128,7 @@ class Recovery:
 
     def _look(self) -> None:
         self._excusing_until = max(window.excuses_until for window in self._windows)
+
+
+def _turned_away(exchange: Exchange) -> bool:
+    return exchange.answer is not None and exchange.answer.status == _UNAUTHORIZED

@@ -142,4 +142,4 @@ def _told() -> Iterator[None]:
     try:
         yield
     except _DATABASE_ERRORS as error:
-        raise EnvironmentProblem(f"{type(error).__name__}: {error}".splitlines()[0]) from None
+        raise EnvironmentProblem(f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")) from None

@@ -28,6 +28,7 @@ _TITLES: Final = {
 _READY_S: Final = 30.0
 _RUN_S: Final = 60.0
 _END_S: Final = 20.0
+_KILLED_S: Final = 10.0
 _POLL_S: Final = 0.02
 _PROBE_S: Final = 1.0
 _TAKEN: Final = re.compile("address (already )?in use", re.IGNORECASE)
@@ -93,20 +94,26 @@ class Launcher:
             raise self._problem(process, f"did not answer within {_READY_S:.0f} s") from None
         return process
 
-    async def end(self, process: Process, how: signal.Signals) -> None:
+    async def end(self, process: Process, how: signal.Signals, patience: float = _END_S) -> bool:
         """End a program on purpose, so that nobody takes it for a failure, and return when it has ended.
 
+        Args:
+            process: The program.
+            how: What it is asked to end with.
+            patience: Seconds until it is killed instead.
+
+        Returns:
+            Whether it ended as it was asked to.
+
         Raises:
-            EnvironmentProblem: it did not end in time.
+            EnvironmentProblem: not even that ended it.
         """
         self.dismissed.add(process.pid)
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, how)
-        try:
-            async with asyncio.timeout(_END_S):
-                await asyncio.shield(process.ended)
-        except TimeoutError:
-            raise self._problem(process, f"did not end within {_END_S:.0f} s") from None
+        if await _ends(process, how, patience):
+            return True
+        if not await _ends(process, signal.SIGKILL, _KILLED_S):
+            raise self._problem(process, "was killed, and did not end")
+        return False
 
     async def run(self, order: Order) -> None:
         """Start a program and return when it has ended well.
@@ -153,6 +160,15 @@ class Launcher:
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
         return "\n".join(f"  {line}" for line in text.rstrip().splitlines()[-_TAIL_LINES:])
+
+
+async def _ends(process: Process, signalled: signal.Signals, patience: float) -> bool:
+    """Whether a program ends within so many seconds of a signal."""
+    if not process.ended.done():
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signalled)
+    await asyncio.wait([process.ended], timeout=patience)
+    return process.ended.done()
 
 
 def _parts(program: Program) -> Iterator[tuple[Path, str]]:

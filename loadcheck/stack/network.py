@@ -196,11 +196,11 @@ class _Connection:
 
     async def _give(self, due: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
         while piece := await self._next(due):
-            writer.write(piece)
+            _alive(writer).write(piece)
             await writer.drain()
             if self._weather.bandwidth is not None:
                 await self._clock.sleep(len(piece) / self._weather.bandwidth)
-        writer.write_eof()
+        _alive(writer).write_eof()
 
     async def _next(self, due: asyncio.Queue[tuple[float, bytes]]) -> bytes:
         """Wait for the next piece that arrives."""
@@ -209,6 +209,18 @@ class _Connection:
             await self._clock.sleep(at - self._clock.now())
             if not self._weather.dead:
                 return piece
+
+
+def _alive(writer: asyncio.StreamWriter) -> asyncio.StreamWriter:
+    """Return a writer that can still be written to.
+
+    Raises:
+        ConnectionResetError: its connection is gone. Its reader, at its end by now, tells nobody, and uvloop would answer
+            a write with a RuntimeError.
+    """
+    if writer.transport.is_closing():
+        raise ConnectionResetError
+    return writer
 
 
 async def _both(one: Coroutine[None, None, None], other: Coroutine[None, None, None]) -> None:

@@ -122,12 +122,12 @@ class Postgres:
                 await connection.execute(_PAUSE)
 
     async def down(self) -> None:
-        """Shut it down as an administrator does who does not wait for sessions to end.
+        """Shut it down as an administrator does who does not wait for sessions to end, nor for ever.
 
         Raises:
-            EnvironmentProblem: it does not end.
+            EnvironmentProblem: a process of it does not end.
         """
-        await self._launcher.end(self.process, signal.SIGINT)
+        await self._end(signal.SIGINT)
 
     async def crash(self) -> None:
         """Kill it, every process at a stroke.
@@ -135,9 +135,7 @@ class Postgres:
         Raises:
             EnvironmentProblem: a process of it does not end.
         """
-        backends = children(self.process.pid)
-        await self._launcher.end(self.process, signal.SIGKILL)
-        await killed(backends)
+        await self._end(signal.SIGKILL)
 
     async def up_again(self) -> None:
         """Start it where it was, on the data that it left.
@@ -165,6 +163,13 @@ class Postgres:
         """Run SQL of loadcheck's own in the scenario's database, as the superuser."""
         async with _session(self.superuser.dsn(self.port)) as connection:
             await connection.execute(sql)
+
+    async def _end(self, how: signal.Signals) -> None:
+        """End its first process; what a killed one leaves is killed, too, or it could not start again."""
+        backends = children(self.process.pid)
+        by_itself = await self._launcher.end(self.process, how)
+        if how is signal.SIGKILL or not by_itself:
+            await killed(backends)
 
     async def _initdb(self) -> None:
         password = self._launcher.private("superuser", self.superuser.password)

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from loadcheck.stack.settings import whole_number
 
 _PROBE_S: Final = 1.0
 _RELOAD_S: Final = 10.0
+_STOP_S: Final = 3.0  # it serves connections that are open for as long as somebody uses them
 _POLL_S: Final = 0.02
 _NO_DATABASE: Final = frozenset({503, 504})
 _SHARED_BACKENDS: Final[Mapping[str, Scalar]] = {"db-channel-enabled": False, "db-prepared-statements": False}
@@ -64,12 +66,12 @@ class Postgrest:
         await on_free_ports(2, start)
 
     async def down(self) -> None:
-        """End it.
+        """End it, kindly at first.
 
         Raises:
             EnvironmentProblem: it does not end.
         """
-        await self._launcher.end(self.process, signal.SIGTERM)
+        await self._launcher.end(self.process, signal.SIGTERM, _STOP_S)
 
     async def up_again(self) -> None:
         """Start it where it was, with the key that it has by now.
@@ -91,11 +93,16 @@ class Postgrest:
         """Have it take tokens of another key only, and return when it does.
 
         Raises:
-            EnvironmentProblem: it did not read its settings, or has ended.
+            EnvironmentProblem: it does not come up with it.
         """
         self._settings["jwt-secret"] = json.dumps(jwk)
         self._write_conf()
-        await self.reload_config()
+        try:
+            await self.reload_config()
+        except EnvironmentProblem:
+            # It may still read them later: nobody would know which key it takes.
+            await self.down()
+            await self.up_again()
 
     async def reload_schema(self) -> None:
         """Have it read the schema again, and return when it has.
@@ -106,14 +113,15 @@ class Postgrest:
         await self._reload(signal.SIGUSR1, "schema cache loaded")
 
     async def _reload(self, how: signal.Signals, sign: str) -> None:
-        before = self.process.log.stat().st_size
-        try:
+        before, ended = self.process.log.stat().st_size, self.process.ended
+        if not ended.done():
             os.kill(self.process.pid, how)
+        with suppress(TimeoutError):
             async with asyncio.timeout(_RELOAD_S):
-                while not self._logged(sign, before):
-                    await asyncio.wait([self.process.ended], timeout=_POLL_S)
-        except (ProcessLookupError, TimeoutError):
-            raise EnvironmentProblem(f"PostgREST of the embedded stack did not say: {sign}") from None
+                while not (self._logged(sign, before) or ended.done()):
+                    await asyncio.wait([ended], timeout=_POLL_S)
+        if not self._logged(sign, before):
+            raise EnvironmentProblem(f"PostgREST of the embedded stack did not say: {sign}")
 
     def _logged(self, sign: str, before: int) -> bool:
         with self.process.log.open("rb") as log:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ async def run(
     stack: EmbeddedStack, folder: Path, faults: str, phase: str, more: str = "", told: Told | None = None
 ) -> tuple[Ended, Told]:
     path = folder / "scenario.yaml"
-    path.write_text(f"{SCENARIO}\n{more}\nfaults: [{faults}]\nload: [{{name: load, {phase}}}]")
+    # Only the faults disturb: hunting gives some answers up on purpose.
+    path.write_text(f"{SCENARIO}\n{more}\nhunt: {{aborts: 0}}\nfaults: [{faults}]\nload: [{{name: load, {phase}}}]")
     told = told or Told()
     target = Target(url=stack.url, database=SecretStr(stack.database), jwt=stack.jwt)
     options = RunOptions(seed=1, out=folder / "run")
@@ -156,6 +158,24 @@ async def test_a_crash_of_postgresql_leaves_no_process_behind(stack: EmbeddedSta
         assert "postgres" not in stack.pids
         assert becomes(lambda: set(children(warden)) == set(stack.pids.values()), within_s=10)
     assert "postgres" in stack.pids
+
+
+async def test_a_postgrest_that_callers_keep_busy_is_restarted_all_the_same(stack: EmbeddedStack) -> None:
+    before, restart = stack.pids["postgrest"], Fault.model_validate({"do": "postgrest-restart"})
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=8)) as session:
+        callers = [asyncio.ensure_future(keep_asking(stack.url, session)) for _ in range(8)]
+        async with stack.breaks[FaultKind.POSTGREST_RESTART](restart, source(1, "fault")):
+            pass
+        assert stack.pids["postgrest"] != before
+        for caller in callers:
+            caller.cancel()
+
+
+async def keep_asking(url: str, session: aiohttp.ClientSession) -> None:
+    while True:
+        with suppress(aiohttp.ClientError):
+            async with session.get(url) as answer:
+                await answer.read()
 
 
 async def test_a_secret_that_is_rotated_refuses_the_tokens_from_before(stack: EmbeddedStack, tmp_path: Path) -> None:

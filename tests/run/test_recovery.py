@@ -45,6 +45,12 @@ def test_it_is_excused_until_the_target_has_recovered(recovery: Recovery, recove
     assert recovery.consider(exchange(22.9, 23.2), ERROR).ruling is Ruling.UNKNOWN
 
 
+def test_a_token_that_is_refused_shows_nothing_of_what_is_behind(recovery: Recovery, recovered: list[Window]) -> None:
+    recovery.end(recovery.begin(0, 10.0), 11.0)
+    assert recovery.consider(exchange(12.0, 12.1, 401), OK).ruling is Ruling.OK
+    assert not recovered
+
+
 def test_a_target_that_does_not_recover_is_excused_no_longer_than_the_grace(recovery: Recovery) -> None:
     recovery.end(recovery.begin(0, 10.0), 11.0)
     assert recovery.consider(exchange(11.0 + GRACE_S, 50.0), ERROR).ruling is Ruling.UNKNOWN

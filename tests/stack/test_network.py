@@ -1,11 +1,13 @@
 """A stretch of the network between two real sockets, when it is slow and when it is cut."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import pytest
+import uvloop
 
 from loadcheck.clock import SystemClock
 from loadcheck.engine.randomness import source
@@ -109,6 +111,27 @@ async def test_a_reset_is_told_to_both_ends_and_new_connections_are_reset_too() 
         connection = await asyncio.open_connection(LOOPBACK, port)
         assert await said(connection, b"after") == b"after"
         connection[1].close()
+
+
+def test_connections_that_are_reset_as_they_come_are_no_error_of_the_proxy() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as in a run: it is stricter than asyncio's own
+        assert runner.run(errors_of_a_proxy_that_resets()) == []
+
+
+async def errors_of_a_proxy_that_resets() -> list[object]:
+    broken: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context.get("exception")))
+    cut = fault(do="cut")
+    network = Network([cut], SystemClock())
+    async with through(network) as port, network.breaking(cut, source(1)):
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.transport.abort()
+        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 -- nothing tells when the proxy is done with it
+            await asyncio.sleep(0)
+    gc.collect()
+    return [error for error in broken if not isinstance(error, OSError)]
 
 
 async def test_half_open_tells_nobody_until_it_is_over() -> None:
