@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -174,17 +174,21 @@ class _Connection:
 
     async def carry(self) -> None:
         """Carry both streams until they have ended, or the connection is reset."""
-        (their_reader, their_writer), (our_reader, our_writer) = self._theirs, self._ours
-        there = self._stream(our_reader, their_writer)
-        back = self._stream(their_reader, our_writer)
-        self._carrying = asyncio.ensure_future(_both(there, back))
+        self._carrying = asyncio.ensure_future(self._streams())
         await asyncio.wait([self._carrying])
-        our_writer.transport.abort()
-        their_writer.transport.abort()
+        for _, writer in (self._ours, self._theirs):
+            writer.transport.abort()
 
-    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        due: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=_PIECES)
-        await _both(self._take(reader, due), self._give(due, writer))
+    async def _streams(self) -> None:
+        """Carry both streams to their ends, or until either end of the connection breaks: then the other is told."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for (reader, _), (_, writer) in ((self._ours, self._theirs), (self._theirs, self._ours)):
+                    due: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=_PIECES)
+                    tasks.create_task(self._take(reader, due))
+                    tasks.create_task(self._give(due, writer))
+        except* OSError:
+            pass
 
     async def _take(self, reader: asyncio.StreamReader, due: asyncio.Queue[tuple[float, bytes]]) -> None:
         """Take what comes, with the time at which it is to arrive; an empty piece is the end."""
@@ -215,19 +219,9 @@ def _alive(writer: asyncio.StreamWriter) -> asyncio.StreamWriter:
     """Return a writer that can still be written to.
 
     Raises:
-        ConnectionResetError: its connection is gone. Its reader, at its end by now, tells nobody, and uvloop would answer
-            a write with a RuntimeError.
+        ConnectionResetError: its connection is gone. Its reader, at its end by now, tells nobody, and uvloop would
+            answer with a RuntimeError.
     """
     if writer.transport.is_closing():
         raise ConnectionResetError
     return writer
-
-
-async def _both(one: Coroutine[None, None, None], other: Coroutine[None, None, None]) -> None:
-    """Run both to their ends, or until one of them finds its connection broken."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(one)
-            tasks.create_task(other)
-    except* OSError:
-        pass

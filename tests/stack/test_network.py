@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -111,6 +113,28 @@ async def test_a_reset_is_told_to_both_ends_and_new_connections_are_reset_too() 
         connection = await asyncio.open_connection(LOOPBACK, port)
         assert await said(connection, b"after") == b"after"
         connection[1].close()
+
+
+async def test_an_end_that_resets_its_connection_is_told_to_the_other_end() -> None:
+    network = Network([fault(do="cut")], SystemClock())
+    server = await asyncio.start_server(reset_when_asked, LOOPBACK, 0)
+    reader, writer = await asyncio.open_connection(
+        LOOPBACK, await network.port(HOP, server.sockets[0].getsockname()[1])
+    )
+    writer.write(b"?")
+    async with asyncio.timeout(20):
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.close()
+    await network.close()
+    server.close()
+
+
+async def reset_when_asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    reset = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    writer.transport.abort()
 
 
 def test_connections_that_are_reset_as_they_come_are_no_error_of_the_proxy() -> None:
