@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from loadcheck import __version__
-from loadcheck.cli import check, compare, demo, doctor, fetch, recheck, report, run, schema, selftest, token, up
+from loadcheck.cli import check, compare, demo, doctor, fetch, init, recheck, report, run, schema, selftest, token, up
 from loadcheck.errors import ExitCode, LoadcheckError
 
 
@@ -20,7 +20,7 @@ def cli() -> None:
     """Load and correctness tester for PostgREST row-level security."""
 
 
-for _module in (run, demo, selftest, doctor, up, check, token, recheck, report, compare, schema, fetch):
+for _module in (run, demo, selftest, init, doctor, up, check, token, recheck, report, compare, schema, fetch):
     cli.add_command(_module.command)
 
 

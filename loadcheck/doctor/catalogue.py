@@ -32,6 +32,7 @@ class Policy:
 
     Attributes:
         name: Its own.
+        permissive: Whether it lets rows through beside others, rather than narrowing what they let through.
         command: `r` for reading, `a` for adding, `w` for changing, `d` for deleting, `*` for all of them.
         using: Which rows may be seen or touched, as SQL; empty where it does not say.
         check: Which rows may be written, as SQL; empty where it does not say.
@@ -39,6 +40,7 @@ class Policy:
     """
 
     name: str
+    permissive: bool
     command: str
     using: str
     check: str
@@ -90,6 +92,11 @@ class Relation:
     def is_table(self) -> bool:
         """Whether policies can be made for it."""
         return self.kind in {"r", "p"}
+
+    @property
+    def bound(self) -> bool:
+        """Whether row security binds the API's roles on it."""
+        return self.secured and (self.forced or not self.owned)
 
 
 @dataclass(frozen=True, slots=True)

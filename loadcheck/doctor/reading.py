@@ -16,7 +16,8 @@ _ROLES: Final = """
     FROM pg_roles WHERE rolname = ANY($1::text[]) ORDER BY 1"""
 
 _POLICIES: Final = """
-    SELECT polrelid::regclass::text AS "table", polname AS name, polcmd::text AS command,
+    SELECT polrelid::regclass::text AS "table", polname AS name, polpermissive AS permissive,
+        polcmd::text AS command,
         coalesce(pg_get_expr(polqual, polrelid), '') AS "using",
         coalesce(pg_get_expr(polwithcheck, polrelid), '') AS "check",
         ARRAY(SELECT DISTINCT refobjid::regprocedure::text FROM pg_depend

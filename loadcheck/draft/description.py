@@ -1,0 +1,95 @@
+"""A target's OpenAPI description: which tables and functions it serves (PostgREST writes Swagger 2.0)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from loadcheck.engine.events import Answer
+from loadcheck.engine.messages import Headers, Message
+from loadcheck.engine.transport import LostAnswer, Transport
+from loadcheck.errors import EnvironmentProblem
+
+_OK: Final = 200
+_RPC: Final = "/rpc/"
+_KEY: Final = "<pk/>"  # how PostgREST marks a column of the primary key, in its description
+_PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A table or view that the target serves.
+
+    Attributes:
+        path: As a request names it.
+        columns: Those that it shows, in its order.
+        key: Those of them that the primary key is made of.
+    """
+
+    path: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whether every name can stand in SQL and in a query as it is."""
+        return all(map(_PLAIN.fullmatch, (self.path, *self.columns)))
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the target says of itself.
+
+    Attributes:
+        tables: Those that it serves to the role that asked.
+        functions: The names of the functions that it serves.
+        anonymous: Whether it answers without a token, too.
+    """
+
+    tables: tuple[Served, ...]
+    functions: tuple[str, ...]
+    anonymous: bool
+
+
+async def describe(transport: Transport, url: str, headers: Mapping[str, str], token: str) -> Description:
+    """Ask the target what it serves, with a token and without one.
+
+    Raises:
+        EnvironmentProblem: it does not answer, takes no such token, or does not describe itself.
+    """
+    signed = await _ask(transport, url, {**headers, "Authorization": f"Bearer {token}"})
+    if signed.status != _OK:
+        raise EnvironmentProblem(
+            f"{url}/ answers {signed.status} in place of its description",
+            "Check --jwt-secret and --role; openapi-mode must not be `disabled`.",
+        )
+    unsigned = await _ask(transport, url, headers)
+    return _parsed(signed.body, url, anonymous=unsigned.status == _OK)
+
+
+async def _ask(transport: Transport, url: str, headers: Mapping[str, str]) -> Answer:
+    try:
+        asked = Headers({"Accept": "application/openapi+json", **headers})
+        return await transport.send(Message("GET", f"{url}/", asked))
+    except LostAnswer as lost:
+        raise EnvironmentProblem(f"{url} does not answer: {lost}", "Check --url.") from None
+
+
+def _parsed(body: bytes, url: str, *, anonymous: bool) -> Description:
+    try:
+        told: dict[str, Any] = orjson.loads(body)
+        paths: dict[str, Any] = told["paths"]
+        definitions: dict[str, Any] = told.get("definitions", {})
+    except (ValueError, KeyError, TypeError):
+        raise EnvironmentProblem(f"{url}/ answers with no OpenAPI description", "Is it PostgREST's own URL?") from None
+    tables = [_served(name, definitions[name]) for name in sorted(definitions) if "get" in paths.get(f"/{name}", {})]
+    functions = sorted(path.removeprefix(_RPC) for path in paths if path.startswith(_RPC))
+    return Description(tuple(tables), tuple(functions), anonymous)
+
+
+def _served(path: str, definition: Mapping[str, Any]) -> Served:
+    columns: dict[str, Any] = definition.get("properties", {})
+    key = tuple(name for name, column in columns.items() if _KEY in column.get("description", ""))
+    return Served(path, tuple(columns), key)

@@ -1,0 +1,84 @@
+"""`loadcheck init`: a scenario that runs as it is written."""
+
+from pathlib import Path
+
+import pytest
+
+from loadcheck.scenario.load import load
+from loadcheck.stack.stack import EmbeddedStack
+from tests.cli.command import REPOSITORY, SCENARIOS, loadcheck, summary
+
+TWENTY = Path(__file__).parent / "twenty.sql"
+SHORT = ("--set", "load.warm-up.duration=200ms", "--set", "load.alone.requests=200")
+
+
+def test_pets_is_drafted_and_runs(tmp_path: Path) -> None:
+    ended = loadcheck("init", SCENARIOS / "pets.sql", "--out", tmp_path / "pets.yaml")
+    assert (ended.code, ended.err) == (0, "")
+    drafted = (tmp_path / "pets.yaml").read_text()
+    assert "from: SELECT DISTINCT keeper AS user_type FROM pets WHERE keeper IS NOT NULL" in drafted
+    assert "rows: SELECT name, keeper, id FROM pets WHERE keeper::text = :user_type\n" in drafted
+    fewer = ("--set", "load.crowd.requests=2000", "--set", "thresholds.checked=1000")
+    ended = loadcheck("run", tmp_path / "pets.yaml", "--out", tmp_path / "run", *SHORT, *fewer)
+    assert ended.code == 0, ended.text
+
+
+def test_twenty_tables_with_every_shape_of_policy(tmp_path: Path) -> None:
+    path = tmp_path / "twenty.yaml"
+    assert loadcheck("init", TWENTY, "--out", path).code == 0
+    assert "# decide: a policy reads the setting app.owner. What should a caller see?" in path.read_text()
+    scenario = load(path).scenario
+    assert len(scenario.requests) == 20
+    assert [request.name for request in scenario.requests if request.expect.rows_as_identity] == ["secrets"]
+    assert [mix.name for mix in scenario.identities[:7]] == [
+        "by-sub",
+        "by-user_role-auditor",
+        "by-user_role-hr",
+        "by-customer",
+        "by-app_metadata_tenant_id-and-user_role-accountant",
+        "by-sites",
+        "by-app_metadata_tenant_id",
+    ]
+    fewer = ("--set", "load.crowd.requests=3000", "--set", "thresholds.checked=2000")
+    ended = loadcheck("run", path, "--out", tmp_path / "run", *SHORT, *fewer, "--seed", "1")
+    assert ended.code == 0, ended.text
+    assert summary(tmp_path / "run")["exchanges"]["violation"] == 0
+
+
+def test_a_target_is_looked_at_and_no_secret_is_written(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
+    secret = pets_stack.jwt.secret.get_secret_value()
+    target = ("--url", pets_stack.url, "--database", pets_stack.database, "--jwt-secret", secret)
+    ended = loadcheck("init", *target)
+    assert (ended.code, ended.err) == (0, "")
+    assert secret not in ended.out
+    assert pets_stack.database not in ended.out
+    (tmp_path / "pets.yaml").write_text(ended.out)
+    drafted = load(tmp_path / "pets.yaml", environ={}).scenario
+    assert [mix.name for mix in drafted.identities][:2] == ["by-user_type", "no-claim"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 4, "nothing to look at without --url, --database, --jwt-secret"),
+        (("--out", REPOSITORY / "README.md"), 4, "README.md is there already"),
+        (
+            ("--url", "http://127.0.0.1:1", "--database", "postgresql://a:PASSWORD@127.0.0.1:1/b", "--jwt-secret", "s"),
+            5,
+            "cannot connect to a@127.0.0.1:1/b",
+        ),
+    ],
+)
+def test_what_cannot_be_is_told(arguments: tuple[object, ...], code: int, said: str) -> None:
+    ended = loadcheck("init", *arguments)
+    assert ended.code == code
+    assert said in ended.err
+    assert "PASSWORD" not in ended.text
+    assert "Traceback" not in ended.text
+
+
+def test_a_role_that_may_read_nothing_is_told(pets_stack: EmbeddedStack) -> None:
+    target = ("--url", pets_stack.url, "--database", pets_stack.database)
+    ended = loadcheck("init", *target, "--jwt-secret", pets_stack.jwt.secret.get_secret_value(), "--schema", "nowhere")
+    assert ended.code == 5
+    assert "no role that row security binds may read a table of schema nowhere" in ended.err
