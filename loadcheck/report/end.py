@@ -1,4 +1,4 @@
-"""The end report: the verdict and its reason first, the verdict again and the path of the run last."""
+"""The end report: the verdict and its reason first, and last the verdict again, the run's path, and what to do next."""
 
 import io
 import re
@@ -13,6 +13,7 @@ from rich.text import Text
 from loadcheck.record.stored import StoredCoverage, StoredFinding, Summary
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.figures import milliseconds, plural, rate, seconds, share
+from loadcheck.report.next_steps import next_steps
 from loadcheck.report.sameness import told_alike
 from loadcheck.report.stories import Stories
 from loadcheck.report.tables import (
@@ -65,7 +66,7 @@ def svg(run: StoredRun) -> str:
 
 def end_report(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> RenderableType:
     """Return the end report of a run, for a console of 80 columns or any other width."""
-    return Group(*_verdict(summary), *_sections(summary, findings, folder), Text(""), *_end(summary, folder))
+    return Group(*_verdict(summary), *_sections(summary, findings, folder), Text(""), *_end(summary, findings, folder))
 
 
 def _verdict(summary: Summary) -> Iterator[RenderableType]:
@@ -226,10 +227,12 @@ def _itself(summary: Summary) -> Iterator[str]:
         yield "It was busy nearly all the time, so the latencies include its own: lower the load."
 
 
-def _end(summary: Summary, folder: Path) -> Iterator[RenderableType]:
-    """Tell the verdict once more, for a terminal on which its first telling has scrolled away."""
+def _end(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> Iterator[RenderableType]:
+    """Tell the verdict once more, for a terminal on which its first telling has scrolled away, and what to do next."""
     verdict = summary["verdict"]
     yield Text.assemble(
         ("verdict: ", "bold"), (verdict, _STYLES.get(verdict, "bold")), f", exit {summary['exit_code']}"
     )
     yield Text.assemble(("run: ", "bold"), plain(str(folder)), overflow="fold")
+    yield Text("next:", style="bold")
+    yield from map(_Indented, next_steps(summary, findings, folder))

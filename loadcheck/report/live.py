@@ -1,7 +1,7 @@
 """The live view: a run as it goes, drawn four times a second from the tally."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -18,6 +18,7 @@ from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import amount, plural, seconds
 from loadcheck.report.headlines import headline
 from loadcheck.report.progress import extent, latency_line, load, rate_line, reach_line, share_done
+from loadcheck.report.pulse import Pulse, sparkline
 from loadcheck.report.text import cut, plain
 from loadcheck.run.observer import Gauges
 
@@ -27,6 +28,10 @@ _FINDINGS: Final = 5  # the last ones, a line each
 _ROWS: Final = 6  # rows of the tables
 _NAME: Final = 26
 _LABEL: Final = 10
+_FIGURES: Final = 30  # cells for the figures before a curve
+_CURVE: Final = 60
+_STORIES: Final = 3  # findings told at length as they happen; the end report tells them all
+_ROW_CELLS: Final = 70
 
 
 class LiveReporter:
@@ -36,6 +41,7 @@ class LiveReporter:
         self._console = console
         self._view: View | None = None
         self._live: Live | None = None
+        self._told = 0
 
     def step(self, text: str) -> None:
         """Print a line about a step, above the view if it is there."""
@@ -55,9 +61,14 @@ class LiveReporter:
         self._live.start()
 
     def finding(self, finding: Finding) -> None:
-        """Show a new finding among the last ones."""
-        if self._view is not None:
-            self._view.findings.append(finding)
+        """Show a new finding among the last ones, and tell the first ones at once, above the view."""
+        if self._view is None:
+            return
+        self._view.findings.append(finding)
+        self._told += 1
+        if self._told <= _STORIES:
+            for line, style in self._view.story(finding):
+                self._console.print(plain(line, style), highlight=False, no_wrap=True, overflow="ellipsis", crop=True)
 
     def finished(self) -> None:
         """Remove the view."""
@@ -80,10 +91,12 @@ class View:
         self.findings: deque[Finding] = deque(maxlen=_FINDINGS)
         self._tally = tally
         self._gauges = gauges
+        self._pulse = Pulse(tally)
 
     def render(self, width: int) -> RenderableType:
         """Return the view of this moment, `width` columns wide at most."""
         now = self._gauges.now()
+        self._pulse.look(now)
         return Group(
             Text(""),
             _title(self._tally, now, width),
@@ -94,6 +107,14 @@ class View:
             _tables(self._tally),
             *self._violations(width),
         )
+
+    def story(self, finding: Finding) -> Iterator[tuple[str, str]]:
+        """Yield the lines of a finding's story, and their styles: who, why, and the first row that tells."""
+        head, evidence = finding_head(finding, self._tally.scenario, self._tally.population), finding.verdict.evidence
+        yield f"{seconds(head['first_s'])}: violation {head['id']} {head['symptom']}: {headline(head)}", "bold red"
+        yield f"    {finding.verdict.reason}", ""
+        for label, rows in (("not its own", evidence.wrong), ("missing", evidence.missing)):
+            yield from ((f"    {label}: {cut(row, _ROW_CELLS)}", "yellow") for row in rows[:1])
 
     def _coverage(self) -> Iterator[RenderableType]:
         reached = self._gauges.reached()
@@ -109,10 +130,10 @@ class View:
         # A bar does not end its line; a padding makes it one of its own.
         yield Padding(ProgressBar(total=1.0, completed=share_done(phase, now), width=width), 0)
         yield _line("phase", self._phase_text(index, phase, now, width - _LABEL))
-        yield _line("rate", Text(rate_line(self._tally, phase, now)))
+        yield _with_curve("rate", rate_line(self._tally, phase, now), self._pulse.rates, width)
         missed = plural(phase.missed, "missed arrival")
         yield _line("in flight", Text(f"{self._gauges.in_flight():,}, {missed}"))
-        yield _line("latency", Text(latency_line(phase)))
+        yield _with_curve("latency", latency_line(phase), self._pulse.p99s, width)
 
     def _phase_text(self, index: int, phase: PhaseTally, now: float, width: int) -> Text:
         name = cut(phase.phase.name, 20) + ("" if phase.phase.measure else " (not measured)")
@@ -158,6 +179,12 @@ def _line(label: str, text: Text) -> Text:
     line = Text.assemble((f"{label:<{_LABEL}}", "dim"), text)
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
+
+
+def _with_curve(label: str, text: str, values: Iterable[float | None], width: int) -> Text:
+    """Return a line with the curve of its last figure beside it, where there is room."""
+    curve = sparkline(values, min(width - _LABEL - _FIGURES, _CURVE))
+    return _line(label, Text.assemble(f"{text:<{_FIGURES}}", (curve, "cyan")))
 
 
 def _tables(tally: Tally) -> Table:

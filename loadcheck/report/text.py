@@ -10,7 +10,9 @@ from rich.text import Text
 from loadcheck.record.redact import hide_tokens
 
 # What a console without Unicode shows in place of the signs that loadcheck itself uses, each one cell wide.
-_PLAIN_SIGNS: Final = str.maketrans({"…": "~", "─": "-", "━": "=", "╸": "=", "╺": "-"})
+_PLAIN_SIGNS: Final = str.maketrans(
+    {"…": "~", "─": "-", "━": "=", "╸": "=", "╺": "-"} | dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True))
+)
 _PLAIN: Final = "loadcheck-plain"
 _LONGEST: Final = 20_000  # characters looked at; nothing shows more
 _BREAKS: Final = re.compile(r"[\t\r\n]+")

@@ -59,11 +59,13 @@ def widest(text: str) -> int:
     return max(map(cell_len, text.splitlines()))
 
 
-def test_the_verdict_and_its_reason_come_first_and_the_path_last() -> None:
+def test_the_verdict_and_its_reason_come_first_and_the_path_with_what_to_do_next_last() -> None:
     lines = failed().splitlines()
     assert lines[0] == "verdict: fail"
     assert lines[1].startswith("  16 of 6,594 exchanges broke row security")
-    assert lines[-2:] == ["verdict: fail, exit 1", f"run: {FOLDER}"]
+    last = lines.index("next:")
+    assert lines[last - 2 : last] == ["verdict: fail, exit 1", f"run: {FOLDER}"]
+    assert lines[last + 1].startswith("  F1: let every setting end with its transaction")
 
 
 def test_lines_that_are_wrapped_have_no_spaces_after_them() -> None:

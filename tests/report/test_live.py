@@ -10,6 +10,7 @@ from loadcheck.record.span import Reached
 from loadcheck.record.tally import Tally
 from loadcheck.report.live import LiveReporter, View
 from loadcheck.report.progress import rate_line
+from loadcheck.report.pulse import sparkline
 from loadcheck.run.observer import Gauges
 from loadcheck.scenario.model import Scenario
 from tests.record.samples import FOREIGN, SCENARIO, STATUS, exchange, finding, population, tally
@@ -56,6 +57,27 @@ def test_the_view_counts_by_claim_mix_and_status() -> None:
     assert "claim mix sent violation unknown status answers" in squeezed
     assert "keeper 5,980 12 6 200 5,994" in squeezed
     assert "no-claim 10 0 0 time-out 6" in squeezed
+
+
+def test_curves_of_rate_and_p99_stand_beside_their_figures() -> None:
+    counted, now = running(), [48.0]
+    view = View(counted, replace(GAUGES, now=lambda: now[0]))
+    shown(view)
+    for number in (400, 100, 0, 200):
+        for seq in range(number):
+            counted.add(exchange(seq, phase=2, at=now[0], took=number / 1000), OK)
+        now[0] += 1.0
+        lines = shown(view)
+    assert lines[4].endswith(" █▃▁▅")
+    assert lines[6].endswith(" █▃ ▄")
+    assert sparkline([1.0, 2.0], 0) == ""
+
+
+def test_the_story_of_a_violation_is_told_the_moment_it_happens() -> None:
+    story = [line for line, _ in View(running(), GAUGES).story(finding())]
+    assert story[0].endswith("violation F1 foreign-rows: keeper#3 asked for list and got rows of keeper#17")
+    assert story[1].strip() == FOREIGN.reason
+    assert story[2].startswith("    not its own: ")
 
 
 def test_the_last_findings_are_listed_a_line_each() -> None:

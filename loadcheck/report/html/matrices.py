@@ -63,7 +63,8 @@ def handoffs(summary: Summary) -> Matrix | None:
         )
         for pair in pairs
     }
-    mixes = summary["claim_mixes"]
+    handed = {mix for mixes in cells for mix in mixes}
+    mixes = [mix for mix in summary["claim_mixes"] if mix in handed]
     return Matrix.of(mixes, mixes, cells, Cell("none", told="no handoff"))
 
 

@@ -1,0 +1,61 @@
+"""What to do after a run, by how it ended."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from loadcheck.errors import ExitCode
+from loadcheck.judge.verdict import Cause
+from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.report.curl import quoted
+from loadcheck.report.program import program
+
+_MENDS: Final[dict[str, str]] = {
+    Cause.SESSION_STATE: "let every setting end with its transaction: set_config(name, value, true), SET LOCAL",
+    Cause.PLAN_CACHE: "declare functions that read settings STABLE, so that no kept plan holds their value",
+    Cause.TRANSACTION_FRAMING: "see that pooler and gateway keep each transaction on one backend to its end",
+    Cause.POLICY: "mend the policy, view, grant or function that is named above: it leaks without any load",
+    Cause.GATEWAY: "let the gateway keep answers apart by the Authorization header, or not keep them at all",
+    Cause.TOKEN: "see how the target checks tokens, and for how long it remembers them",
+    Cause.DRIFT: "see what changed the tables during the run, and run again without it",
+}
+_CUT_SHORT: Final = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+
+
+def next_steps(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> Iterator[str]:
+    """Yield what to do next, the most useful first."""
+    if findings:
+        yield from _mend(findings, folder)
+    elif summary["exit_code"] in _CUT_SHORT:
+        yield "run it to its end: what came until now was judged, and is no verdict on the rest"
+    elif summary["verdict"] == "inconclusive":
+        yield from _see_more(summary)
+    elif summary["exit_code"] == ExitCode.THRESHOLD:
+        yield f"see in which second it began: {_command('report', folder)} --html run.html"
+        yield f"and since which run: {quoted(program())} compare BASE {quoted(str(folder))}"
+    else:
+        yield f"keep this run, and hold the next one against it: {_command('compare', folder)} NEXT"
+
+
+def _mend(findings: Sequence[StoredFinding], folder: Path) -> Iterator[str]:
+    first = findings[0]
+    if (how := _MENDS.get(first["cause"])) is not None:
+        yield f"{first['id']}: {how}"
+    shown = next((finding["reproduction"] for finding in findings if finding["reproduction"] is not None), None)
+    if shown is not None:
+        yield f"then run this again, until it is green: {_command('run', folder / shown['scenario'])}"
+    elif first["cause"] == Cause.UNDETERMINED:
+        yield f"{first['id']}: repeat the exchange above, alone and then under load, to see what it takes"
+    yield f"everything on one page: {_command('report', folder)} --html run.html"
+
+
+def _see_more(summary: Summary) -> Iterator[str]:
+    yield "mend what the reasons at the top name, and run again: until then this run proves nothing"
+    if summary["coverage"]["handoffs"] is None:
+        yield f"let the target's answers tell their backend: {quoted(program())} doctor SCENARIO --install-stamp"
+    if summary["exchanges"]["unknown"] * 10 > summary["exchanges"]["sent"]:
+        yield "most of what is unknown is told under 'answers': begin with a lower load, or a longer target.timeout"
+
+
+def _command(name: str, path: Path) -> str:
+    return f"{quoted(program())} {name} {quoted(str(path))}"
