@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from loadcheck.engine.events import Answer, Exchange, Lost
 from loadcheck.judge.errors import FRAMING, code_of, is_outage
+from loadcheck.judge.order import same_order
 from loadcheck.judge.ranges import content_range
 from loadcheck.judge.verdict import OK, Cause, Evidence, Ruling, Symptom, Verdict
 from loadcheck.oracle.expectation import Expectation
@@ -50,7 +51,19 @@ class Dispute:
 
     def agrees_with(self, truth: Truth) -> bool:
         """Whether the answer is the right one by this truth."""
-        return _same_rows(self.expectation, self.digests, truth) and (truth.total is None or truth.total == self.total)
+        return self._same_rows(truth) and (truth.total is None or truth.total == self.total)
+
+    def in_order(self, truth: Truth) -> bool | None:
+        """Whether the rows, which are those of this truth, come in its order; None where they do not show it."""
+        of_digest = dict(zip(self.digests, self.rows, strict=True))
+        return same_order(self.rows, [of_digest[digest] for digest in split(truth.rows)], self.expectation.order)
+
+    def _same_rows(self, truth: Truth) -> bool:
+        if not self.expectation.expects_rows or b"".join(self.digests) == truth.rows:
+            return True
+        if sorted(self.digests) != sorted(split(truth.rows)):
+            return False
+        return self.in_order(truth) is True
 
 
 def judge(
@@ -204,14 +217,6 @@ def _wrong_range(answer: Answer, expectation: Expectation, rows: int) -> Verdict
 def _total(answer: Answer, rows: int | None) -> int | None:
     stated = content_range(answer.headers.get("content-range", ""))
     return rows if stated is None or stated.total is None else stated.total
-
-
-def _same_rows(expectation: Expectation, digests: tuple[bytes, ...], truth: Truth) -> bool:
-    if not expectation.expects_rows:
-        return True
-    if expectation.ordered:
-        return b"".join(digests) == truth.rows
-    return sorted(digests) == sorted(split(truth.rows))
 
 
 def _exact(value: Any) -> Any:

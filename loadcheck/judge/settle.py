@@ -56,7 +56,7 @@ def _classify(dispute: Dispute, after: Reading, owners: Owners) -> Verdict:
         or _repeated(dispute, after, extra, not_own)
         or _nobodys(dispute, after, extra, missing)
         or _only_missing(dispute, after, missing)
-        or violation(Symptom.WRONG_ORDER, "the right rows in another order", evidence=_evidence(dispute, after, [], []))
+        or _misplaced(dispute, after)
     )
 
 
@@ -120,6 +120,13 @@ def _only_missing(dispute: Dispute, after: Reading, missing: list[bytes]) -> Ver
     if dispute.digests and b"".join(dispute.digests) == after.truth.rows[: -len(b"".join(missing))]:
         reason += f"; the answer ends after the first {len(dispute.digests)}, as with a limit such as db-max-rows"
     return violation(Symptom.MISSING_ROWS, reason, evidence=_evidence(dispute, after, [], missing))
+
+
+def _misplaced(dispute: Dispute, after: Reading) -> Verdict:
+    """Judge the right rows in another order than the truth's."""
+    if dispute.in_order(after.truth) is None:
+        return unknown("the right rows in another order, which may be right as well: they lack the columns of `order=`")
+    return violation(Symptom.WRONG_ORDER, "the right rows in another order", evidence=_evidence(dispute, after, [], []))
 
 
 def _columns(row: Any) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class Expectation:
         query: What the oracle asks PostgreSQL; None when it need not.
         literal: Rows that the scenario itself lists; None when it does not.
         count: The count that the scenario itself gives; None when it does not.
-        ordered: Whether the rows' order matters.
+        order: The columns that fix the rows' order; empty where it does not matter.
         whole: Whether a GET asks for the whole result of a table, so that Content-Range tells how many rows there are.
         counted: Whether the total in Content-Range is asked for, and exact.
         drawn: Names of request variables on which the truth depends.
@@ -48,7 +48,7 @@ class Expectation:
     query: Query | None
     literal: Sequence[Any] | None
     count: int | None
-    ordered: bool
+    order: tuple[str, ...]
     whole: bool
     counted: bool
     drawn: frozenset[str]
@@ -80,7 +80,7 @@ REFUSAL: Final = Expectation(
     query=None,
     literal=None,
     count=None,
-    ordered=False,
+    order=(),
     whole=False,
     counted=False,
     drawn=frozenset(),
@@ -135,7 +135,7 @@ def _compile(request: Request, r: int, mix: ClaimMix, m: int) -> Expectation:
         query=query,
         literal=expect.rows if isinstance(expect.rows, list) else None,
         count=expect.count if isinstance(expect.count, int) else None,
-        ordered=request.ordered,
+        order=request.order,
         whole=_whole(request),
         counted="count=exact" in request.header("prefer"),
         drawn=_drawn(request, expect, query),

@@ -161,6 +161,6 @@ def _answer(oracle: Oracle, request: int, expectation: Expectation, identity: Id
         return expectation.loc, filled
     truth = oracle.truth(Asked(request, identity.index)) if expectation.needs_truth else None
     rows, total = (b"", None) if truth is None else (truth.rows, truth.total)
-    if not expectation.ordered:
+    if not expectation.order:
         rows = b"".join(sorted(split(rows)))
     return (rows, total, filled) if rows or total or filled else _EMPTY

@@ -2,7 +2,9 @@
 
 import re
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -426,9 +428,11 @@ class Request(_Model):
         return Does.IGNORE if "resolution=ignore-duplicates" in prefer else Does.INSERT
 
     @property
-    def ordered(self) -> bool:
-        """Whether the path fixes the order of the rows."""
-        return "?order=" in self.path or "&order=" in self.path
+    def order(self) -> tuple[str, ...]:
+        """The columns by which the path has the rows ordered; empty where it leaves their order open."""
+        parameters = (part.partition("=") for part in self.path.partition("?")[2].split("&"))
+        terms = [unquote(value).split(",") for name, _, value in parameters if name == "order"]
+        return tuple(term.partition(".")[0] for term in chain.from_iterable(terms))
 
 
 class Planned(_Model):

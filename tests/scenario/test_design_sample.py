@@ -98,7 +98,7 @@ def test_the_sample_of_the_design_means_what_it_says(tmp_path: Path) -> None:
     assert listed.from_ == "SELECT DISTINCT keeper FROM pets"
     assert (no_claim.count, no_claim.token, no_claim.weight) == (1, TokenKind.VALID, 10)
     assert (expired.token, expired.expect and expired.expect.statuses) == (TokenKind.EXPIRED, (401,))
-    assert (rows.method, rows.path, rows.ordered) == ("GET", "/pets?select=id,name,keeper&order=id", True)
+    assert (rows.method, rows.path, rows.order) == ("GET", "/pets?select=id,name,keeper&order=id", ("id",))
     assert one.vars == {"id": IntRange(int_=(1, 10_000))}
     assert (policy.as_, policy.expect.rows_as_identity) == (["keeper"], "SELECT id FROM pets ORDER BY id")
     assert add.body == {"id": "{id}", "name": "{key}", "keeper": "{user_type}"}
