@@ -34,6 +34,11 @@ class Identity:
     variables: Mapping[str, Any]
     token: TokenKind = TokenKind.VALID
 
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """The claims that it shows the target: none without a token."""
+        return {} if self.token is TokenKind.MISSING else self.claims
+
 
 class Population(Sequence[Identity]):
     """Every identity of a run; those of one mix stand together.

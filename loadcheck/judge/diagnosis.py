@@ -66,9 +66,13 @@ class Diagnosis:
     reasoning: tuple[str, ...]
 
 
+# With which codes a policy refuses: none for rows that are not shown, a right or a check that lacks, a loop.
+_OF_POLICIES: Final = frozenset({"", "42501", "42P17"})
+
 _Conclusion = tuple[Cause, str]
 
 _ALWAYS: Final = "wrong even where nobody was before: the rules themselves let it through"
+_REFUSED: Final = "refused even where nobody was before: it is the request that fails, whoever had the backend"
 _RULES: Final = "PostgreSQL itself shows it so: the rules themselves let it through"
 _SEQUENCE: Final = "wrong after others, one at a time: something stays on the connection"
 _CONCURRENCY: Final = "right one at a time, wrong under concurrency: statements of several callers mix"
@@ -91,7 +95,7 @@ def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
         return Diagnosis(Cause.TRANSACTION_FRAMING, _lost_settings(verdict.code))
     if not (seen.alone.asked or seen.directly.asked):
         return Diagnosis(Cause.UNDETERMINED, ())
-    cause, conclusion = _on_fresh_backends(seen) if seen.fresh else _on_used_backends(seen)
+    cause, conclusion = _on_fresh_backends(seen, verdict.code) if seen.fresh else _on_used_backends(seen)
     return Diagnosis(cause, (*_told(seen), conclusion))
 
 
@@ -103,7 +107,9 @@ def _told(seen: Observations) -> tuple[str, str]:
     )
 
 
-def _on_fresh_backends(seen: Observations) -> _Conclusion:
+def _on_fresh_backends(seen: Observations, code: str) -> _Conclusion:
+    if seen.alone.always and code not in _OF_POLICIES:
+        return Cause.UNDETERMINED, _REFUSED
     if seen.alone.always:
         return (Cause.UNDETERMINED, _BETWEEN) if seen.directly.never else _policy(seen, _ALWAYS)
     if seen.replayed.wrong:

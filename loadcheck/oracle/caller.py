@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.population import Identity
-from loadcheck.scenario.model import Scalar, TokenKind
+from loadcheck.scenario.model import Scalar
 
 _STEP: Final = re.compile(r'\.(?:([A-Za-z0-9_]+)|"([^"]+)")|\[(\d+)\]')
 
@@ -38,13 +38,11 @@ class Caller:
                 "Give its claims a role, or name the anonymous one: stack.postgrest.db-anon-role (as your PostgREST "
                 "has it; jwt-role-claim-key as well, if it reads the role from another claim).",
             )
-        claims = {} if identity.token is TokenKind.MISSING else identity.claims
-        return {**claims, "role": role}
+        return {**identity.shown, "role": role}
 
     def role(self, identity: Identity) -> str | None:
         """Return the role that a caller gets; None where the scenario does not tell."""
-        claims = {} if identity.token is TokenKind.MISSING else identity.claims
-        role = _at(claims, self._path)
+        role = _at(identity.shown, self._path)
         role = self._anonymous if role is None else role
         return role if isinstance(role, str) else None
 

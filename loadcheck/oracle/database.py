@@ -25,6 +25,14 @@ Connection: TypeAlias = asyncpg.Connection
 _CONNECT_S: Final = 10.0
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
 _BEGIN_READING: Final = f"{_BEGIN}; SET LOCAL row_security = off; SET LOCAL statement_timeout = '120s'"
+# What decides how values are written: https://www.postgresql.org/docs/current/runtime-config-client.html
+_OUTPUT: Final = """
+    SELECT format('SET LOCAL %I = %L', split_part(setting, '=', 1), substr(setting, strpos(setting, '=') + 1))
+    FROM pg_db_role_setting AS of_role JOIN pg_roles ON pg_roles.oid = of_role.setrole, unnest(setconfig) AS setting
+    WHERE rolname = $1 AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    AND lower(split_part(setting, '=', 1)) IN
+        ('bytea_output', 'datestyle', 'extra_float_digits', 'intervalstyle', 'lc_monetary', 'timezone')
+    ORDER BY setdatabase"""
 _AS_IDENTITY: Final = """
     SELECT set_config('search_path', $1, true), set_config('role', $2, true),
            set_config('request.jwt.claims', $3, true), set_config('request.method', 'GET', true),
@@ -59,10 +67,20 @@ class Database:
         self._dsn = dsn
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
+        self._output = ""
 
     def __repr__(self) -> str:
         """Name the place; the DSN holds a password."""
         return f"Database({place(self._dsn)})"
+
+    async def write_as(self, role: str) -> None:
+        """Have values written as a role has them by its own settings, such as its time zone.
+
+        Raises:
+            EnvironmentProblem: there is no way to connect.
+        """
+        async with self.reading() as connection:
+            self._output = "".join(f"; {setting}" for (setting,) in await connection.fetch(_OUTPUT, role))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -74,7 +92,7 @@ class Database:
         async with self._turn:
             connection = await self._connected()
             try:
-                await connection.execute(_BEGIN_READING)
+                await connection.execute(_BEGIN_READING + self._output)
                 yield connection
                 await connection.execute("COMMIT")
             except BaseException:
@@ -99,7 +117,7 @@ class Database:
         """
         connection = await connect(self._dsn)
         try:
-            await connection.execute(_BEGIN)
+            await connection.execute(_BEGIN + self._output)
             try:
                 await connection.fetchrow(_AS_IDENTITY, search_path, role, claims)
             except asyncpg.PostgresError as error:

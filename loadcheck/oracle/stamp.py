@@ -65,7 +65,7 @@ async def claims_digests(database: Database, identities: Iterable[Identity]) -> 
     Raises:
         EnvironmentProblem: there is no way to connect.
     """
-    claims = [json_text(dict(identity.claims)) for identity in identities]
+    claims = [json_text(dict(identity.shown)) for identity in identities]
     digests: list[str] = []
     for start in range(0, len(claims), _BATCH):
         async with database.reading() as connection:

@@ -65,6 +65,8 @@ async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, obse
     _needs_database(loaded, expectations)
     mint = Mint(scenario.target.jwt, loaded.folder, clock)
     await _refuse_wrong_sql(loaded, database, expectations)
+    if scenario.target.database.get_secret_value():
+        await database.write_as(scenario.stack.role)
     population = populate(scenario, await read_identities(database, scenario))
     _refuse_nobody(loaded, population)
     authorizations = Authorizations(mint, population, clock)

@@ -25,6 +25,9 @@ def wrong(code: str = "", cause: Cause = Cause.UNDETERMINED) -> Verdict:
         (UNTRIED, UNTRIED, UNTRIED, READER, "", Cause.UNDETERMINED),
         (NEVER, UNTRIED, UNTRIED, (), "", Cause.UNDETERMINED),
         (ALWAYS, UNTRIED, ALWAYS, (), "22P02", Cause.TRANSACTION_FRAMING),
+        (ALWAYS, UNTRIED, ALWAYS, (), "42501", Cause.POLICY),
+        (ALWAYS, UNTRIED, ALWAYS, (), "PGRST111", Cause.UNDETERMINED),
+        (NEVER, UNTRIED, SOMETIMES, (), "57014", Cause.SESSION_STATE),
         (UNTRIED, UNTRIED, UNTRIED, (), "25P02", Cause.TRANSACTION_FRAMING),
     ],
 )
