@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -10,12 +11,14 @@ from typing import Final
 import click
 import uvloop
 
+from loadcheck.cli.address import address
 from loadcheck.cli.files import Files, with_files
 from loadcheck.cli.targets import Given, aimed
 from loadcheck.clock import SystemClock
 from loadcheck.errors import ExitCode, UsageProblem
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.end import print_report
+from loadcheck.report.metrics import Metrics
 from loadcheck.report.terminal import open_console, reporter_for
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Observer
@@ -47,6 +50,7 @@ _NO_FILES: Final = Files()
 )
 @click.option("--history-limit", help="How large the history may grow, such as 2GB.")
 @click.option("--stop-on-fail", is_flag=True, help="End the run at the first violation or broken window.")
+@click.option("--metrics", type=address, metavar="[HOST:]PORT", help="Serve Prometheus metrics there meanwhile.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
 @with_files
 def command(  # noqa: PLR0913 -- the options of the command line
@@ -65,6 +69,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     reproduce: bool | None,
     history_limit: str | None,
     stop_on_fail: bool,
+    metrics: tuple[str, int] | None,
     settings: tuple[str, ...],
     files: Files,
 ) -> ExitCode:
@@ -81,14 +86,22 @@ def command(  # noqa: PLR0913 -- the options of the command line
     chosen = {key: value for key, value in named.items() if value is not None}
     loaded = with_load(load(scenario, {**overrides(settings), **chosen}), duration, concurrency)
     given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)
-    return run_and_report(loaded, given, RunOptions(new_seed() if seed is None else seed, out, reproduce), files)
+    options = RunOptions(new_seed() if seed is None else seed, out, reproduce)
+    return run_and_report(loaded, given, options, files, metrics)
 
 
-def run_and_report(loaded: LoadedScenario, given: Given, options: RunOptions, files: Files = _NO_FILES) -> ExitCode:
+def run_and_report(
+    loaded: LoadedScenario,
+    given: Given,
+    options: RunOptions,
+    files: Files = _NO_FILES,
+    metrics: tuple[str, int] | None = None,
+) -> ExitCode:
     """Run a scenario, print its report and write it in other formats, and return what to exit with."""
     console = open_console()
-    observer = reporter_for(console)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    shown = reporter_for(console)
+    serving = nullcontext(shown) if metrics is None else Metrics(shown, *metrics)
+    with serving as observer, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         ended, code = runner.run(carry_out(loaded.hunting(), given, options, observer))
     if ended is not None:
         print_report(console, ended.summary, ended.findings, ended.folder)

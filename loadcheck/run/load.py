@@ -97,7 +97,8 @@ class Load:
         began = self._clock.now()
         interruption.soften(partial(self._stop, observer))
         reached = self._judging.coverage.reached
-        gauges = Gauges(lambda: self._clock.now() - began, lambda: self._engine.in_flight, reached)
+        elapsed, in_flight = lambda: self._clock.now() - began, lambda: self._engine.in_flight
+        gauges = Gauges(elapsed, in_flight, reached, faults=self._faults.recovery.on)
         self._desk.halt.arm(self._engine.stop)
         observer.started(self._desk.tally, gauges)
         try:

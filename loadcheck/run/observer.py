@@ -19,12 +19,14 @@ class Gauges:
         in_flight: Exchanges sent and not yet done.
         reached: The backends and handoffs of the run so far; None while no answer carried a stamp.
         memory: What loadcheck has now, in MB.
+        faults: How many faults of the target are on.
     """
 
     now: Callable[[], float]
     in_flight: Callable[[], int]
     reached: Callable[[], Reached | None]
     memory: Callable[[], float] = resident_mb
+    faults: Callable[[], int] = lambda: 0
 
 
 class Observer(Protocol):

@@ -90,6 +90,10 @@ class Recovery:
         self._excusing_until = -math.inf
         self._awaiting: list[Window] = []
 
+    def on(self) -> int:
+        """Return how many faults are on; safe to ask from another thread."""
+        return sum(window.ended is None for window in list(self._windows))
+
     def begin(self, fault: int, now: float) -> Window:
         """Open a window."""
         window = Window(fault, now)
