@@ -61,6 +61,9 @@ examples: $(READY)
 schema: $(READY)  ## remake the JSON Schema that editors use for scenarios
 	$(BIN)/loadcheck schema > scenarios/loadcheck.schema.json
 
+docs: $(READY)  ## remake the pages that are made from the program
+	$(BIN)/loadcheck schema reference > docs/scenario.md
+
 # Needs `uv` on the PATH. The lock holds versions and hashes for every platform, and no registry's address.
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

@@ -8,6 +8,8 @@ from hypothesis import settings
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from tests.pets import FOLDER, pets
 
+pytest_plugins = ("pytester",)
+
 
 @pytest.fixture(scope="session")
 async def pets_stack() -> AsyncIterator[EmbeddedStack]:

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from loadcheck.errors import ExitCode
 from loadcheck.record.series import Sample
 from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.scenario.reference import reference
 from loadcheck.scenario.schema import json_schema
 
 _STORED: Final = {
@@ -18,15 +19,22 @@ _STORED: Final = {
 }
 
 
+_REFERENCE: Final = "reference"
+
+
 @click.command("schema", short_help="Print the JSON Schema of scenarios, or of a file of the run folder.")
-@click.argument("of", type=click.Choice(["scenario", *_STORED]), default="scenario")
+@click.argument("of", type=click.Choice(["scenario", _REFERENCE, *_STORED]), default="scenario")
 def command(of: str) -> ExitCode:
     """Print the JSON Schema of scenarios (draft-07), with which editors complete and check them.
 
     A scenario names it in its first line: # yaml-language-server: $schema=loadcheck.schema.json
 
-    With an argument, print that of summary.json, findings.json, or a line of series.ndjson (draft 2020-12).
+    With an argument, print that of summary.json, findings.json, or a line of series.ndjson (draft 2020-12); with
+    `reference`, the scenario's as a page for people.
     """
+    if of == _REFERENCE:
+        click.echo(reference(), nl=False)
+        return ExitCode.PASS
     click.echo(json.dumps(json_schema() if of == "scenario" else _stored(of), indent=2, ensure_ascii=False))
     return ExitCode.PASS
 

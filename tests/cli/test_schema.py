@@ -4,7 +4,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.cli.command import SCENARIOS, loadcheck
+from tests.cli.command import REPOSITORY, SCENARIOS, loadcheck
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,13 @@ def test_it_is_draft_07(schema: dict[str, Any]) -> None:
 def test_the_committed_one_is_up_to_date(schema: dict[str, Any]) -> None:
     committed = json.loads((SCENARIOS / "loadcheck.schema.json").read_text(encoding="utf-8"))
     assert committed == schema, "run `make schema`"
+
+
+def test_the_reference_is_up_to_date() -> None:
+    ended = loadcheck("schema", "reference")
+    assert (ended.code, ended.err) == (0, "")
+    committed = (REPOSITORY / "docs" / "scenario.md").read_text(encoding="utf-8")
+    assert committed == ended.out, "run `make docs`"
 
 
 def test_every_key_is_described(schema: dict[str, Any]) -> None:
