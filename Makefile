@@ -6,7 +6,7 @@ SCHEMAS := .venv/libexec/schemas/.ready
 CHROMIUM := $(if $(LOADCHECK_CHROMIUM)$(shell command -v chromium google-chrome),,.venv/libexec/loadcheck/chromium/usr/lib/chromium/chromium)
 NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv/libexec/loadcheck/nginx/usr/sbin/nginx)
 
-.PHONY: bench browser bench-hunting demo gallery million soak examples test lint format schema lock clean
+.PHONY: bench browser bench-hunting crashes demo gallery million soak examples test lint format schema lock clean
 
 demo: $(READY)
 	$(BIN)/loadcheck demo
@@ -45,6 +45,10 @@ soak: $(READY)  ## kill loadcheck at 100 random moments: every history is readab
 
 bench-hunting: $(READY)  ## how soon rare leaks are found, hunting and not: about a quarter of an hour
 	$(BIN)/python bench/hunting.py --out reports/examples/hunting.md
+
+crashes: $(READY)  ## kill PostgreSQL 20 times under write load: nothing acknowledged is lost, but with synchronous_commit off
+	$(BIN)/loadcheck run scenarios/ledger-crashes.yaml
+	$(BIN)/loadcheck run scenarios/ledger-crashes.yaml --set stack.postgres.synchronous_commit=off || test $$? = 1
 
 # The reports of a leaking and of a clean run, without the paths of the machine; the README shows one of them.
 examples: $(READY)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadcheck.judge.errors import LOST_SETTINGS
-from loadcheck.judge.verdict import Cause, Verdict
+from loadcheck.judge.verdict import Cause, Symptom, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,9 @@ _CONCURRENCY: Final = "right one at a time, wrong under concurrency: statements 
 _BETWEEN: Final = "PostgreSQL is right, alone it is wrong: it happens between the two"
 _KEPT: Final = "something is kept on a connection or in a cache: the stamp would tell which (`doctor --install-stamp`)"
 _NOT_SEEN: Final = "right one at a time: it takes concurrency, or what was asked long before"
+_MARKED: Final = "each row carries the mark of the write that made it: what became of it is certain"
+_THROUGH: Final = "the rules themselves let it through"
+_TRIGGERED: Final = "a trigger may drop or rewrite what is written: look there first"
 _UNTRIED: Final = "more could not be tried"
 
 
@@ -97,6 +100,21 @@ def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
         return Diagnosis(Cause.UNDETERMINED, ())
     cause, conclusion = _on_fresh_backends(seen, verdict.code) if seen.fresh else _on_used_backends(seen)
     return Diagnosis(cause, (*_told(seen), conclusion))
+
+
+def diagnose_write(verdict: Verdict, holes: Sequence[str], triggers: Sequence[str]) -> Diagnosis:
+    """Name the cause of a finding about what a run has written, as far as the catalogue shows it.
+
+    Args:
+        verdict: That on the finding's first answer.
+        holes: Policies of the table that let every write through.
+        triggers: Triggers of the table, which may drop or change what is written.
+    """
+    if verdict.symptom is Symptom.CROSS_WRITE and holes:
+        return Diagnosis(Cause.POLICY, (_MARKED, f"in the catalogue stands {'; '.join(holes)}", _THROUGH))
+    if triggers:
+        return Diagnosis(Cause.UNDETERMINED, (_MARKED, f"on the table stands {'; '.join(triggers)}", _TRIGGERED))
+    return Diagnosis(Cause.UNDETERMINED, ())
 
 
 def _told(seen: Observations) -> tuple[str, str]:

@@ -69,6 +69,7 @@ class Holdings:
 
     Attributes:
         rows: How many rows are followed.
+        lost: Which writes were told not to be where they belong, by their `seq`.
     """
 
     def __init__(self) -> None:
@@ -80,6 +81,7 @@ class Holdings:
         self._refused: deque[Write] = deque(maxlen=_REFUSED_KEPT)
         self._reaching: deque[tuple[Place, Write]] = deque(maxlen=_REACHING_KEPT)
         self.rows = 0
+        self.lost: set[int] = set()
 
     def look(self, number: int, now: float) -> None:
         """Keep from now on what a look may find, until it is `looked`."""
@@ -141,8 +143,17 @@ class Holdings:
         """Yield every owner of rows in a table."""
         return ((owner, owned) for (of, owner), owned in list(self._owned.items()) if of == table)
 
-    def accept(self, place: Place, value: int, look: Look) -> None:
-        """Take a value that should not be there as it is, once that was told: later looks are held against it."""
+    def accept(self, place: Place, value: int, look: Look, instead: Write | None) -> None:
+        """Take a value that should not be there as it is, once that was told: later looks are held against it.
+
+        Args:
+            place: Of the one row.
+            value: What was found there.
+            look: When.
+            instead: The write that should show there; None when nothing should.
+        """
+        if instead is not None:
+            self.lost.add(instead.draw.seq)
         owned = self._owned.setdefault((place.table, place.owner), Owned())
         if place.key is None:
             raise ValueError("only one row at a time can be accepted")
@@ -150,7 +161,7 @@ class Holdings:
         found = next((write for write in row.writes if write.value == value), None)
         draw = Draw(value, 0, 0) if found is None else found.draw
         does = Does.DELETE if value == ABSENT else Does.UPSERT
-        row.writes.append(Write(draw, does, look.sent, look.done, acknowledged=False))
+        row.writes.append(Write(draw, does, look.sent, look.done, told=True))
 
     def reaching(self, place: Place, since: float) -> Write | None:
         """Return the last write of another owner that may have removed a row since a time, had it reached too far."""

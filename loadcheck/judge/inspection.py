@@ -86,7 +86,8 @@ class Inspection:
         look: When.
 
     Attributes:
-        undecided: How many rows might have been there or not, so that their absence would not have been noticed.
+        undecided: How many rows of acknowledged writes were not found, where only writes whose answers were lost can
+            have removed them: these are not accounted for.
         checked: How many rows were found, or should have been.
     """
 
@@ -137,7 +138,6 @@ class Inspection:
         if not possible(writes, mark.seq, self._look):
             return self._not_there(sighting, place, mark, last(writes))
         row.seen = (mark.seq, self._look.sent)
-        self.undecided += possible(writes, ABSENT, self._look)
         return None
 
     def _not_there(self, sighting: Sighting, place: Place, mark: Mark, expected: Write | None) -> Discrepancy:
@@ -154,6 +154,8 @@ class Inspection:
     def _gone(self, owned: Owned, row: Row, place: Place) -> Iterator[Discrepancy]:
         writes = owned.writes(row)
         if possible(writes, ABSENT, self._look):
+            sure = [write for write in writes if write.acknowledged or write.told]
+            self.undecided += not possible(sure, ABSENT, self._look)
             return
         self.checked += 1
         expected = last(writes)

@@ -45,6 +45,7 @@ class Write:
         sent: When it was sent, at the earliest.
         done: When it had ended, at the latest; infinite as long as it may still happen.
         acknowledged: Whether it surely happened.
+        told: Whether it stands for a loss that was told: nobody sent it.
         status: Of its answer; 0 when there was none.
     """
 
@@ -54,6 +55,7 @@ class Write:
     done: float = math.inf
     phase: int = 0
     acknowledged: bool = False
+    told: bool = False
     status: int = 0
 
     @property

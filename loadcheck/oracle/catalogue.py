@@ -29,6 +29,19 @@ _FUNCTION_HOLES: Final = """
     WHERE p.proname = ANY($1::text[]) AND p.prosecdef"""
 
 
+# A condition of `true` in the one policy for a command, or in one of several, which are joined by OR.
+_WRITE_HOLES: Final = """
+    SELECT 'policy ' || quote_ident(policyname) || ' for ' || lower(cmd) || CASE
+        WHEN with_check = 'true' THEN ' with check (true)' ELSE ' using (true)' END
+    FROM pg_policies
+    WHERE format('%I.%I', schemaname, tablename)::regclass = $1::text::regclass AND permissive = 'PERMISSIVE'
+        AND (with_check = 'true' OR (qual = 'true' AND cmd IN ('UPDATE', 'DELETE', 'ALL'))) ORDER BY 1"""
+
+_TRIGGERS: Final = """
+    SELECT 'trigger ' || quote_ident(tgname) || ' calls ' || tgfoid::regprocedure FROM pg_trigger
+    WHERE tgrelid = $1::text::regclass AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY 1"""
+
+
 async def immutable_readers(database: Database) -> list[str]:
     """Return the functions that are marked IMMUTABLE and read settings: plans keep what they once returned."""
     async with database.reading() as connection:
@@ -47,3 +60,15 @@ async def holes(database: Database, names: list[str], role: str) -> list[str]:
         relations = await connection.fetch(_RELATION_HOLES, names, role)
         functions = await connection.fetch(_FUNCTION_HOLES, names)
     return [record[0] for record in (*functions, *relations) if record[0]]
+
+
+async def write_holes(database: Database, relation: str) -> list[str]:
+    """Return the policies that let every write to a table through; its name is quoted as in SQL."""
+    async with database.reading() as connection:
+        return [record[0] for record in await connection.fetch(_WRITE_HOLES, relation)]
+
+
+async def triggers(database: Database, relation: str) -> list[str]:
+    """Return the triggers that may drop or change what is written to a table; its name is quoted as in SQL."""
+    async with database.reading() as connection:
+        return [record[0] for record in await connection.fetch(_TRIGGERS, relation)]

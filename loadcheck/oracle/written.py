@@ -49,7 +49,7 @@ class WrittenTable:
 
     def __init__(self, name: str, table: Table, marks: Marks) -> None:
         self.name = name
-        self.relation = ".".join(map(_quoted, name.split(".")))
+        self.relation = quoted(name)
         self._mark = f"{_quoted(table.mark)}::text"
         self._ours = f"coalesce({self._mark} ~ '{marks.pattern}', false)"
         owner = ", ".join(f"{_quoted(column)}::text" for column in table.owner)
@@ -130,6 +130,11 @@ class WrittenTable:
 async def _fetch(connection: Connection) -> list[Any]:
     batch: list[Any] = await connection.fetch(f"FETCH {_BATCH} FROM _written")
     return batch
+
+
+def quoted(table: str) -> str:
+    """Return a table's name, with or without a schema, as SQL has it."""
+    return ".".join(map(_quoted, table.split(".")))
 
 
 def _quoted(name: str) -> str:

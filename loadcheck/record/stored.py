@@ -107,12 +107,15 @@ class StoredKept(TypedDict):
 class StoredWrites(TypedDict):
     """What came of a run's writes: how they ended, and how the tables stood at the last audit.
 
-    `rows` were held against the writes, `wrong` of all audits were not as they should be, and `undecided` might as
-    well have been gone. `doubts`, `drift` and `left` are sentences: what could not be audited, what somebody else may
-    have changed, and what could not be cleaned up.
+    `accounted` of the acknowledged ones are there, or were replaced or deleted by a later one; 0 where the last audit
+    failed. `rows` were held against the writes, `wrong` of all audits were not as they should be, and `undecided` more
+    were not found, which only writes whose answers were lost can have removed. `doubts`, `drift`, `left` and `notes`
+    are sentences: what could not be audited, what somebody else may have changed, what could not be cleaned up, and
+    what losses may come from.
     """
 
     acknowledged: int
+    accounted: int
     refused: int
     unknown: int
     audits: int
@@ -122,6 +125,7 @@ class StoredWrites(TypedDict):
     doubts: list[str]
     drift: list[str]
     left: list[str]
+    notes: list[str]
 
 
 class FindingHead(TypedDict):

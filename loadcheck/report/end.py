@@ -132,12 +132,15 @@ def _written(summary: Summary) -> Iterator[RenderableType]:
     writes = summary["writes"]
     if writes is None:
         return
-    ended = (f"{writes[how]:,} {how}" for how in ("acknowledged", "refused", "unknown"))
-    yield plain(f"writes: {', '.join(ended)}")
-    open_ones = f", {writes['undecided']:,} of them undecided" if writes["undecided"] else ""
+    ended = ", ".join(f"{writes[how]:,} {how}" for how in ("refused", "unknown"))
+    whole = writes["accounted"] == writes["acknowledged"]
+    accounted = "every one" if whole else f"{writes['accounted']:,}"
+    yield plain(f"writes: {writes['acknowledged']:,} acknowledged, {accounted} accounted for; {ended}")
+    lost = "that a write whose answer was lost may have removed"
+    open_ones = f", {writes['undecided']:,} more were not found {lost}" if writes["undecided"] else ""
     wrong = f", {writes['wrong']:,} wrong" if writes["wrong"] else ""
     yield plain(f"{plural(writes['audits'], 'audit')}; the last held {plural(writes['rows'], 'row')}{open_ones}{wrong}")
-    yield from (Text(line, style="yellow") for line in (*writes["drift"], *writes["left"]))
+    yield from (Text(line, style="yellow") for line in (*writes["notes"], *writes["drift"], *writes["left"]))
 
 
 def _drifted(summary: Summary) -> Iterator[RenderableType]:

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,15 +17,18 @@ from loadcheck.judge.holdings import Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Wrong
 from loadcheck.judge.judge import violation
 from loadcheck.judge.verdict import Symptom, Verdict
-from loadcheck.judge.writes import Look, Write
+from loadcheck.judge.writes import ABSENT, Ended, Look, Write
 from loadcheck.oracle.database import GONE, Database, sql_problem
+from loadcheck.oracle.durability import switched_off
 from loadcheck.oracle.marks import Mark
 from loadcheck.oracle.written import Fingerprint, WrittenTable
 from loadcheck.record.stored import StoredWrites
 from loadcheck.run.following import Following, exchange_of
 from loadcheck.run.observer import Observer
+from loadcheck.scenario.fault import FaultKind
 from loadcheck.scenario.model import Does, Scenario
 
+_OFF: Final = "PostgreSQL runs with {} = off: a crash of it loses writes that it has acknowledged"
 _TRIES: Final = 20
 _RETRY_S: Final = 1.0
 _FAILURES: Final = (LoadcheckError, asyncpg.PostgresError, *GONE)
@@ -41,11 +45,12 @@ class Audit:
         found: Called with each write that is not as it should be, and the verdict.
         audits: How many audits there were.
         rows: How many rows the last one has held against the model.
-        undecided: How many of them might as well have been gone: a write whose answer was lost may have removed them.
+        undecided: How many more it did not find, which only writes whose answers were lost can have removed.
         wrong: How many rows were not as they should be.
         doubts: Why the tables could not be audited to the end.
         drift: What somebody else may have done to the tables.
         left: What could not be cleaned up.
+        notes: What losses may come from.
     """
 
     scenario: Scenario
@@ -62,6 +67,7 @@ class Audit:
     doubts: list[str] = field(default_factory=list)
     drift: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _before: dict[str, Fingerprint] = field(default_factory=dict)
     _told: set[tuple[object, ...]] = field(default_factory=set)
 
@@ -111,6 +117,9 @@ class Audit:
                         self.doubts.append(f"the table {table.name!r} could not be audited: {_why(error)}")
                     await self.clock.sleep(_RETRY_S if left else 0)
         self.audits += bool(self.following.tables)
+        if self.following.holdings.lost and self._may_have_crashed():
+            with suppress(*_FAILURES):
+                self.notes += [_OFF.format(name) for name in await switched_off(self.database)]
 
     async def audit(self) -> None:
         """Hold every table against what was written.
@@ -137,11 +146,13 @@ class Audit:
         """Return what summary.json tells; None where nothing is followed."""
         if not self.following.tables:
             return None
-        counts = {str(how): count for how, count in self.following.counts.items()}
+        counts = self.following.counts
+        open_ones = self.undecided + len(self.following.holdings.lost)
         return {
-            "acknowledged": counts.get("acknowledged", 0),
-            "refused": counts.get("refused", 0),
-            "unknown": counts.get("unknown", 0),
+            "acknowledged": counts[Ended.ACKNOWLEDGED],
+            "accounted": counts[Ended.ACKNOWLEDGED] - open_ones if self.audits and not self.doubts else 0,
+            "refused": counts[Ended.REFUSED],
+            "unknown": counts[Ended.UNKNOWN],
             "audits": self.audits,
             "rows": self.rows,
             "undecided": self.undecided,
@@ -149,6 +160,7 @@ class Audit:
             "doubts": list(self.doubts),
             "drift": list(self.drift),
             "left": list(self.left),
+            "notes": list(self.notes),
         }
 
     async def _refuse_strangers(self, table: WrittenTable) -> None:
@@ -167,6 +179,9 @@ class Audit:
                 "and it would change or delete them",
                 "Nothing was sent. Give the scenario identities of their own, or delete these rows first.",
             )
+
+    def _may_have_crashed(self) -> bool:
+        return not self.alone or any(fault.do is FaultKind.POSTGRES_CRASH for fault in self.scenario.faults)
 
     async def _inspect(self, table: WrittenTable) -> None:
         number, began = self.following.looking()
@@ -194,11 +209,15 @@ class Audit:
     def _tell(self, table: str, found: Sequence[Discrepancy]) -> None:
         naming = self.following.naming
         foreign = [each for each in found if each.wrong is Wrong.FOREIGN]
+        self.following.holdings.lost |= {each.value for each in foreign} - {ABSENT}
         elsewhere = {each.value: naming.identity_of(table, each.place.owner) for each in foreign}
         standing = Standing(found, elsewhere=elsewhere)
         for each in (*self._by_writer(foreign, found), *(one for one in found if one.wrong is not Wrong.FOREIGN)):
             write = each.expected or self.following.last.get(table)
-            if write is None or (each.wrong is Wrong.GONE and write.value in elsewhere):
+            if write is not None and each.wrong is Wrong.GONE and write.value in elsewhere:
+                self.following.holdings.accept(each.place, each.value, each.look, write)  # told by where it stands
+                continue
+            if write is None:
                 continue
             self._tell_once((table, each.place, each.value), exchange_of(write, self.following.offset), each, standing)
 
@@ -226,7 +245,7 @@ class Audit:
         self._told.add(key)
         self.wrong += 1
         if found.wrong in {Wrong.GONE, Wrong.STALE}:
-            self.following.holdings.accept(found.place, found.value, found.look)
+            self.following.holdings.accept(found.place, found.value, found.look, found.expected)
         self.found(exchange, of_table(found, standing))
 
     async def _compare(self, table: WrittenTable) -> None:

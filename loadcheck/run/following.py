@@ -18,7 +18,7 @@ from loadcheck.judge.holdings import Holdings, Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Wrong
 from loadcheck.judge.judge import unknown
 from loadcheck.judge.verdict import Ruling, Symptom, Verdict
-from loadcheck.judge.writes import Ended, Look, Write, ended
+from loadcheck.judge.writes import ABSENT, Ended, Look, Write, ended
 from loadcheck.oracle.database import GONE, Database
 from loadcheck.oracle.marks import Mark
 from loadcheck.oracle.rows import as_rows, parse
@@ -191,10 +191,12 @@ class Following:
         verdict = self._told.get(told) or of_answer(found, standing)
         if verdict.symptom in {Symptom.CROSS_WRITE, Symptom.LOST_WRITE}:
             self._remember(told, verdict)
+        if found.wrong is Wrong.FOREIGN and found.value != ABSENT and verdict.symptom is Symptom.CROSS_WRITE:
+            self.holdings.lost.add(found.value)
         stands = [each for each in standing.wrong if each.place == found.place and each.value == found.value]
         for each in stands:
             if each.wrong in {Wrong.GONE, Wrong.STALE}:
-                self.holdings.accept(each.place, each.value, each.look)
+                self.holdings.accept(each.place, each.value, each.look, each.expected)
         return verdict
 
     def _remember(self, told: tuple[object, ...], verdict: Verdict) -> None:

@@ -11,15 +11,16 @@ import asyncpg
 
 from loadcheck.engine.events import Draw
 from loadcheck.errors import LoadcheckError
-from loadcheck.judge.diagnosis import Observations, Trial, diagnose
+from loadcheck.judge.diagnosis import Diagnosis, Observations, Trial, diagnose, diagnose_write
 from loadcheck.judge.errors import LOST_SETTINGS
 from loadcheck.judge.findings import Finding
 from loadcheck.judge.judge import Dispute
 from loadcheck.judge.stamp import stamp_of
 from loadcheck.judge.verdict import Cause, Symptom, Verdict
-from loadcheck.oracle.catalogue import holes, immutable_readers
+from loadcheck.oracle.catalogue import holes, immutable_readers, triggers, write_holes
 from loadcheck.oracle.database import GONE
 from loadcheck.oracle.directly import seen_directly
+from loadcheck.oracle.written import quoted
 from loadcheck.run.asking import Asking, is_wrong
 
 _ALONE_TIMES: Final = 3
@@ -27,6 +28,7 @@ _REPLAYED_ON_A_TARGET: Final = 60
 _FINDINGS: Final = 8
 _FIRST: Final = 100
 _ENOUGH: Final = 3
+_OF_WRITES: Final = frozenset({Symptom.CROSS_WRITE, Symptom.LOST_WRITE})
 _PATIENCE_S: Final = 30.0
 _ASKED_AGAIN: Final = frozenset(
     {
@@ -64,7 +66,21 @@ class Inquiry:
                     async with asyncio.timeout(_PATIENCE_S):
                         seen = await self._observe(finding)
             diagnosis = diagnose(seen, finding.verdict)
+            if finding.symptom in _OF_WRITES:
+                diagnosis = await self._written(finding)
             finding.cause, finding.reasoning = diagnosis.cause, diagnosis.reasoning
+
+    async def _written(self, finding: Finding) -> Diagnosis:
+        """Look in the catalogue for what may be at fault with a table that the run writes to."""
+        scenario, database = self.asking.parts.prepared.scenario, self.asking.parts.database
+        request = scenario.requests[finding.request]
+        written = request.writes or request.expect.written
+        try:
+            relation = quoted(written.table) if written else ""
+            through, calling = await write_holes(database, relation), await triggers(database, relation)
+        except (LoadcheckError, asyncpg.PostgresError, *GONE):
+            return Diagnosis(Cause.UNDETERMINED, ())
+        return diagnose_write(finding.verdict, through, calling)
 
     async def _observe(self, finding: Finding) -> Observations:
         parts = self.asking.parts

@@ -60,6 +60,7 @@ class Rejudging:
         self._marks = Marks(stored.run["nonce"])
         self._transactions = Transactions()
         self._requests = {request.name: index for index, request in enumerate(scenario.requests)}
+        self._faults = {fault.label: fault for fault in scenario.faults}
         self._phases = {phase.name: index for index, phase in enumerate(scenario.load)}
         self._identities = {identity.label: identity.index for identity in self.population}
         self.context.digests = [stored.digests.get(identity.label, "") for identity in self.population]
@@ -95,7 +96,7 @@ class Rejudging:
             return before if missing.on_purpose else unknown(_ALTERED)
         if before.ruling is Ruling.UNKNOWN and verdict.ruling is Ruling.VIOLATION:
             return before
-        return excused(exchange, verdict, line["fault"]) if line.get("fault") else verdict
+        return excused(exchange, verdict, self._faults[line["fault"]]) if line.get("fault") else verdict
 
     def _wrong_status(self, exchange: Exchange) -> bool:
         """Whether the status alone makes the answer wrong, whatever its body was."""

@@ -223,6 +223,23 @@ def test_every_row_that_is_written_to_another_owner_is_found(data: st.DataObject
     assert gone.expected.draw.seq == seq
 
 
+@pytest.mark.parametrize(("applied", "undecided"), [(True, 1), (False, 0)])
+def test_only_what_a_lost_write_may_have_removed_is_undecided(applied: bool, undecided: int) -> None:  # noqa: FBT001 -- a case
+    run = Run()
+    run.do("a", "1", Does.INSERT)
+    run.do("a", "2", Does.INSERT)
+    run.do("a", "2", Does.DELETE)
+    lost = run.send("a", "1", Does.DELETE)
+    if applied:
+        run.apply(run.sent[lost])
+    run.lose(lost)
+    inspection = Inspection(run.holdings, Names(), TABLE, Look(run.tick(), run.tick()))
+    for (owner, key), seq in run.server.rows.items():
+        assert inspection.add(Sighting(Mark(0, 0, seq), owner, key, ""), owner) is None
+    assert list(inspection.missing("a")) == []
+    assert inspection.undecided == undecided
+
+
 def test_a_row_that_is_seen_and_then_goes_names_who_may_have_removed_it() -> None:
     run = Run()
     run.do("a", "1", Does.INSERT)
@@ -283,7 +300,7 @@ def test_a_discrepancy_that_is_accepted_is_told_once() -> None:
     run.do("a", "1", Does.UPSERT)
     run.server.rows.clear()
     (found,) = run.audit()
-    run.holdings.accept(found.place, found.value, found.look)
+    run.holdings.accept(found.place, found.value, found.look, None)
     assert run.audit() == []
     run.do("a", "1", Does.UPSERT)
     assert run.audit() == []

@@ -17,6 +17,7 @@ from loadcheck.engine.randomness import source
 from loadcheck.errors import UsageProblem
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.powers import Powers
+from loadcheck.run.recheck import recheck
 from loadcheck.run.run import Ended, Run, RunOptions
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.load import load
@@ -113,6 +114,8 @@ async def test_backends_that_end_under_load(fault: str, stack: EmbeddedStack, tm
     assert ended.summary["thresholds"][0]["held"] is True
     assert f"fault: {fault}" in told.steps
     assert any(line.get("fault") == fault for line in history(tmp_path / "run"))
+    again = recheck(tmp_path / "run").summary
+    assert (again["exit_code"], again["exchanges"]) == (0, ended.summary["exchanges"])
 
 
 GENTLE = ["pgbouncer-reconnect", "schema-reload", "config-reload", "pgbouncer-pause, for: 0.2s"]

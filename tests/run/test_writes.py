@@ -82,7 +82,7 @@ async def test_a_right_server_passes_and_nothing_is_left(stack: EmbeddedStack, t
     writes = ended.summary["writes"]
     assert writes is not None
     assert (ended.findings, ended.summary["exit_code"], writes["drift"], writes["left"]) == ([], 0, [], [])
-    assert writes["acknowledged"] > 100
+    assert writes["accounted"] == writes["acknowledged"] > 100
     assert any(step.endswith("rows of this run deleted from entries") for step in told.steps)
     async with changed(stack, MENDED) as owner:
         assert await owner.fetchval(LEFT) == 0
@@ -103,6 +103,7 @@ async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp
     assert {(one["symptom"], one["request"]) for one in ended.findings} == {("lost-write", "set")}
     assert ended.summary["writes"] is not None
     assert ended.summary["writes"]["wrong"] == 4
+    assert ended.summary["writes"]["accounted"] == ended.summary["writes"]["acknowledged"] - 4
 
 
 async def test_a_row_that_is_given_away_names_both_and_rows_of_others_that_go_are_drift(
