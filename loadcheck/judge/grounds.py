@@ -16,12 +16,15 @@ class Grounds:
         after: The truth read after it was answered; None when the first one settled it.
         owners: Whose rows are whose, read after it was answered.
         digests: Digests of the rows received, where they were disputed.
+        answer: Digest of the answer's body, where it was recognised. All answers to one request and identity that
+            were recognised as the same one have one and the same object as their grounds.
     """
 
     before: Truth | None = None
     after: Reading | None = None
     owners: Owners = NOBODY
     digests: tuple[bytes, ...] = ()
+    answer: bytes = b""
 
 
 NO_GROUNDS: Final = Grounds()

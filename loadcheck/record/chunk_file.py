@@ -1,5 +1,6 @@
 """A file of chunks while it is written."""
 
+from collections import deque
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -10,7 +11,7 @@ _CHUNK_BYTES: Final = 1 << 20  # of lines, before they are compressed; every chu
 
 
 class ChunkFile:
-    """Collects lines, and appends them to its file a chunk at a time.
+    """Collects lines, and appends them to its file a chunk at a time. One thread may add while another one writes.
 
     Args:
         path: The file; it must not exist yet.
@@ -27,34 +28,49 @@ class ChunkFile:
         self.path = path
         self.lines = 0
         self.size = 0
-        self._chunks = 0
+        self._waiting: deque[bytes] = deque()
+        self._added = 0  # bytes of lines; this and the next are each changed by one thread alone
         self._flushed = 0
-        self._waiting: list[bytes] = []
-        self._length = 0
+        self._chunks = 0
+        self._first = 0
         try:
             self._file = path.open("xb", buffering=0)
         except OSError as error:
             raise unwritable(path, error) from None
 
     @property
+    def waiting(self) -> int:
+        """How many bytes of lines wait for a flush."""
+        return self._added - self._flushed
+
+    @property
     def full(self) -> bool:
         """Whether what waits is enough for a chunk."""
-        return self._length >= _CHUNK_BYTES
+        return self.waiting >= _CHUNK_BYTES
+
+    @property
+    def pending(self) -> int:
+        """How many lines wait for a flush."""
+        return len(self._waiting)
 
     def add(self, line: bytes) -> None:
         """Add one line, given with its newline; it waits for the next flush."""
         self._waiting.append(line)
-        self._length += len(line)
+        self._added += len(line)
         self.lines += 1
 
-    def flush(self) -> None:
+    def flush(self, count: int | None = None) -> None:
         """Write what waits, so that it stays readable whatever happens to the process.
+
+        Args:
+            count: How many lines, of those that have waited longest; None for all.
 
         Raises:
             OSError: it cannot be written.
         """
-        if self._waiting:
-            self._append(last=False)
+        left = self.pending if count is None else count
+        while left:
+            left -= self._append(left, last=False)
 
     def close(self) -> None:
         """Write what waits, and that nothing more will come.
@@ -63,21 +79,29 @@ class ChunkFile:
             OSError: it cannot be written.
         """
         with self._file:
-            self._append(last=True)
+            self.flush()
+            self._append(0, last=True)
 
     def abandon(self) -> None:
         """Close the file as it is: it cannot be written any more."""
         self._waiting.clear()
         self._file.close()
 
-    def _append(self, *, last: bool) -> None:
-        chunk = pack(b"".join(self._waiting), self._chunks, self._flushed, last=last)
+    def _append(self, most: int, *, last: bool) -> int:
+        """Append a chunk of so many lines, or fewer where those are enough for one; return how many it has."""
+        lines: list[bytes] = []
+        length = 0
+        while len(lines) < most and length < _CHUNK_BYTES:
+            line = self._waiting.popleft()
+            lines.append(line)
+            length += len(line)
+        chunk = pack(b"".join(lines), self._chunks, self._first, last=last)
         _write_all(self._file, chunk)
-        self._waiting.clear()
-        self._length = 0
         self._chunks += 1
-        self._flushed = self.lines
+        self._first += len(lines)
+        self._flushed += length
         self.size += len(chunk)
+        return len(lines)
 
 
 def unwritable(path: Path, error: OSError) -> EnvironmentProblem:

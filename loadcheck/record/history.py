@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Final, Self
 
@@ -20,16 +19,16 @@ from loadcheck.record.stored import StoredKept
 from loadcheck.record.truth_book import Begun, TruthBook
 from loadcheck.scenario.model import Scenario
 
-_WAITING: Final = 20_000  # exchanges between the run and the writer; beyond, the run waits rather than lose one
-_WAITING_BYTES: Final = 64 << 20  # of their answers' bodies, or one body of any length
+_WAITING_BYTES: Final = 32 << 20  # between the run and the writer; beyond, the run waits rather than lose a line
 _LOOK_SECONDS: Final = 0.05
 _FLUSH_SECONDS: Final = 0.5
 
-_Waiting = tuple[Exchange, tuple[Verdict, Grounds]] | tuple[PhaseStarted | PhaseEnded, int]
-
 
 class History:
-    """Writes a run's exchanges to its folder, in a thread of its own: the run only hands them over.
+    """Writes a run's exchanges to its folder: a thread of its own compresses the lines and waits for the disk.
+
+    The lines themselves are made at once. Beside the run, the making would take the interpreter's lock from it for
+    milliseconds at a time, and that would be measured as the target's.
 
     What reached the file after a second at most stays readable whatever happens to the process.
 
@@ -54,18 +53,16 @@ class History:
     ) -> None:
         self._left_out = 0
         self._population = population
-        self._waiting: deque[_Waiting] = deque()
-        self._given = 0  # bytes of bodies; this and the next are each written by one thread alone
-        self._taken = 0
         self._flushed = time.monotonic()
         self._closing = threading.Event()
         self._closed = False
         self._problem: Exception | None = None
         self._sampling = Sampling(scenario.history_limit)
-        self._file, truths = ChunkFile(folder.history), ChunkFile(folder.truths)
-        self._truths = truths
-        self._book = TruthBook(truths, scenario, population, expectations, begun)
+        self._size = 0
+        self._file, self._truths = ChunkFile(folder.history), ChunkFile(folder.truths)
+        self._book = TruthBook(self._truths, scenario, population, expectations, begun)
         self._lines = Lines(scenario, population, expectations, self._book)
+        self._book.begin()
         self._thread = threading.Thread(target=self._write, name="loadcheck history", daemon=True)
         self._thread.start()
 
@@ -90,9 +87,11 @@ class History:
         Raises:
             EnvironmentProblem: an earlier one could not be written.
         """
-        if exchange.answer is not None:
-            self._given += len(exchange.answer.body)
-        self._hand_over((exchange, (verdict, grounds)))
+        self._keep_up()
+        if verdict.ruling is not Ruling.OK or self._sampling.keeps(self._population[exchange.draw.identity].label):
+            self._file.add(self._lines.encode(exchange, verdict, grounds))
+        else:
+            self._left_out += 1
 
     def phase(self, event: PhaseStarted | PhaseEnded, missed: int = 0) -> None:
         """Append that a phase began, or ended having missed so many arrivals.
@@ -100,7 +99,11 @@ class History:
         Raises:
             EnvironmentProblem: an earlier exchange could not be written.
         """
-        self._hand_over((event, missed))
+        self._keep_up()
+        if isinstance(event, PhaseStarted):
+            self._book.phase_started(event)
+        else:
+            self._book.phase_ended(event, missed)
 
     def close(self) -> None:
         """Write what is waiting and close the files; closing again does nothing.
@@ -114,51 +117,28 @@ class History:
             self._thread.join()
         self._raise_problem()
 
-    def _hand_over(self, one: _Waiting) -> None:
+    def _keep_up(self) -> None:
+        """Follow what the writer has done, and wait for it where it is far behind."""
         self._raise_problem()
-        self._waiting.append(one)
-        while len(self._waiting) > _WAITING or self._given - self._taken > _WAITING_BYTES:
+        if self._size != self._file.size:
+            self._size = self._file.size
+            if self._sampling.grown(self._size + self._truths.size):
+                self._book.kept(self._sampling.share)
+        while self._file.waiting > _WAITING_BYTES:
             time.sleep(_LOOK_SECONDS / 10)
             self._raise_problem()
-            if not self._waiting:
-                return
 
     def _write(self) -> None:
         try:
-            self._book.begin()
             while not self._closing.wait(_LOOK_SECONDS):
-                self._drain()
-            self._drain()
+                self._flush_if_due()
+            self._flush()
             self._truths.close()
             self._file.close()
         except Exception as error:  # noqa: BLE001 -- raised in the run's own thread, by its next call
             self._problem = error
-            self._waiting.clear()
             for file in (self._truths, self._file):
                 file.abandon()
-
-    def _drain(self) -> None:
-        while self._waiting:
-            self._take(*self._waiting.popleft())
-            self._flush_if_due()
-        self._flush_if_due()
-
-    def _take(self, event: Exchange | PhaseStarted | PhaseEnded, judged: tuple[Verdict, Grounds] | int) -> None:
-        match event, judged:
-            case Exchange(), (verdict, grounds):
-                self._take_exchange(event, verdict, grounds)
-            case PhaseStarted(), _:
-                self._book.phase_started(event)
-            case PhaseEnded(), int(missed):
-                self._book.phase_ended(event, missed)
-
-    def _take_exchange(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
-        if verdict.ruling is not Ruling.OK or self._sampling.keeps(self._population[exchange.draw.identity].label):
-            self._file.add(self._lines.encode(exchange, verdict, grounds))
-        else:
-            self._left_out += 1
-        if exchange.answer is not None:
-            self._taken += len(exchange.answer.body)
 
     def _flush_if_due(self) -> None:
         now = time.monotonic()
@@ -168,10 +148,9 @@ class History:
 
     def _flush(self) -> None:
         """Write what waits; truths first, so that nothing on disk refers to what is not."""
+        lines = self._file.pending  # whatever these refer to waits already, or has been written
         self._truths.flush()
-        self._file.flush()
-        if self._sampling.grown(self._file.size + self._truths.size):
-            self._book.kept(self._sampling.share)
+        self._file.flush(lines)
 
     def _raise_problem(self) -> None:
         if isinstance(self._problem, OSError):

@@ -109,18 +109,17 @@ class Judging:
         identity = self._population[draw.identity]
         expectation = self._expectations.of(draw.request, identity.mix)
         variables = self._prepared.variables(draw) if expectation.headers or expectation.json else _NOTHING
-        known = self._recognition.knows(exchange, before)
-        verdict = OK if known else judge(exchange, expectation, identity.token, before, variables)
+        grounds = self._recognition.knows(exchange, before)
+        verdict = OK if grounds is not None else judge(exchange, expectation, identity.token, before, variables)
         if isinstance(verdict, Dispute):
             self._dispute(verdict)
             return
         if verdict.ruling is Ruling.OK:
-            if not known:
-                self._recognition.remember(exchange, expectation, before)
+            grounds = grounds or self._recognition.remember(exchange, expectation, before)
             self.canaries.offer(exchange, identity.mix, expectation, before, variables)
         followed = self.following.judged(exchange, verdict)
         if followed is not None:
-            self._give(exchange, followed, Grounds(before))
+            self._give(exchange, followed, grounds or Grounds(before))
 
     def _take_refused(self, exchange: Exchange, fault: str) -> None:
         verdict = judge(exchange, REFUSAL, TokenKind.EXPIRED, None, _NOTHING)
