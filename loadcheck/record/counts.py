@@ -52,6 +52,12 @@ class Counts:
         self.violation += other.violation
         self.unknown += other.unknown
 
+    def without(self, part: "Counts") -> "Counts":
+        """Return the others, where a part of them is taken away."""
+        return Counts(
+            self.sent - part.sent, self.ok - part.ok, self.violation - part.violation, self.unknown - part.unknown
+        )
+
     @property
     def checked(self) -> int:
         """Exchanges that were judged one way or the other."""
@@ -82,10 +88,19 @@ class Timed:
     def add(self, exchange: Exchange, ruling: Ruling) -> None:
         """Count one exchange."""
         self.counts.add(ruling)
-        self.answered += exchange.answer is not None
-        if exchange.answer is not None or exchange.lost is Lost.TIMEOUT:
-            self.latency.add(exchange.latency)
-            self.service.add(exchange.service)
+        answered = exchange.answer is not None
+        self.answered += answered
+        if answered or exchange.lost is Lost.TIMEOUT:
+            self.latency.add(exchange.done - exchange.intended)
+            self.service.add(exchange.done - exchange.sent)
+
+    @classmethod
+    def sum(cls, parts: Iterable["Timed"]) -> Self:
+        """Return all of them together."""
+        whole = cls()
+        for part in parts:
+            whole.merge(part)
+        return whole
 
     def merge(self, other: "Timed") -> None:
         """Add all that the other one has counted."""

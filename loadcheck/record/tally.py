@@ -1,7 +1,7 @@
 """The tally: what a run has counted and measured so far, in memory that does not grow with its length."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 from loadcheck.engine.events import Answer, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
@@ -20,14 +20,21 @@ class PhaseTally:
         ended: The same for its end; None until its last exchange is in.
         last: When its last exchange so far was done.
         missed: Arrivals that could not be sent.
+        requests: Its exchanges, for each request of the scenario, in order. All other figures of verdicts and times
+            are sums of these, made when they are read.
     """
 
     phase: Phase
+    requests: Sequence[Timed]
     started: float | None = None
     ended: float | None = None
     last: float = 0.0
     missed: int = 0
-    timed: Timed = field(default_factory=Timed)
+
+    @property
+    def timed(self) -> Timed:
+        """All exchanges of the phase."""
+        return Timed.sum(self.requests)
 
     @property
     def seconds(self) -> float:
@@ -53,10 +60,7 @@ class Tally:
         population: Its identities.
 
     Attributes:
-        warm_up: The exchanges of the other phases.
-        unexcused: Those of the measured exchanges that were not given up, and during which no fault was on.
         phases: One for each phase, in order.
-        requests: One for each request of the scenario, in order.
         pairs: By request, then by claim mix, both in the scenario's order.
         statuses: By status (`200`), or by why there was no answer (`time-out`).
         unknowns: Reasons of the verdict `unknown`.
@@ -68,11 +72,9 @@ class Tally:
     def __init__(self, scenario: Scenario, population: Sequence[Identity]) -> None:
         self.scenario = scenario
         self.population = population
-        self.warm_up = Counts()
-        self.unexcused = Counts()
-        self.phases = [PhaseTally(phase) for phase in scenario.load]
-        self.requests = [Timed() for _ in scenario.requests]
+        self.phases = [PhaseTally(phase, [Timed() for _ in scenario.requests]) for phase in scenario.load]
         self.pairs = [[Counts() for _ in scenario.identities] for _ in scenario.requests]
+        self._excused = Counts()
         self.statuses = Texts()
         self.unknowns = Texts()
         self.identities = Members(len(population))
@@ -100,21 +102,18 @@ class Tally:
     def add(self, exchange: Exchange, verdict: Verdict) -> None:
         """Count one exchange and its verdict."""
         phase = self.phases[exchange.phase]
-        phase.timed.add(exchange, verdict.ruling)
+        phase.requests[exchange.draw.request].add(exchange, verdict.ruling)
         phase.last = max(phase.last, exchange.done)
         self.recent.add(exchange.done)
         if phase.phase.measure:
             self._add_measured(exchange, verdict)
-        else:
-            self.warm_up.add(verdict.ruling)
 
     def _add_measured(self, exchange: Exchange, verdict: Verdict) -> None:
         draw, ruling = exchange.draw, verdict.ruling
-        self.requests[draw.request].add(exchange, ruling)
         self.pairs[draw.request][self.population[draw.identity].mix].add(ruling)
         self.statuses.add(_status(exchange))
-        if not verdict.fault and exchange.lost is not Lost.GIVEN_UP:
-            self.unexcused.add(ruling)
+        if verdict.fault or exchange.lost is Lost.GIVEN_UP:
+            self._excused.add(ruling)
         if ruling is Ruling.UNKNOWN:
             self.unknowns.add(verdict.reason or _status(exchange))
         else:
@@ -130,8 +129,7 @@ class Tally:
             AssertionError: an exchange was counted twice or not at all, which is a bug in loadcheck.
         """
         total = self.measured.counts
-        measured = [phase.timed.counts for phase in self.phases if phase.phase.measure]
-        parts = [measured, [request.counts for request in self.requests], self.mixes]
+        parts = [[request.counts for request in self.requests], self.mixes]
         sums = [sum(counts.sent for counts in part) for part in parts]
         balanced = all(counts.balanced for counts in chain([total, self.warm_up], *parts))
         if not balanced or {*sums, self.statuses.total} != {total.sent}:
@@ -140,12 +138,25 @@ class Tally:
             raise AssertionError(f"{self.sent} exchanges were counted, and {recorded} written to the history")
 
     @property
+    def requests(self) -> list[Timed]:
+        """The exchanges of the measured phases, one for each request of the scenario, in order."""
+        measured = [phase.requests for phase in self.phases if phase.phase.measure]
+        return [Timed.sum(parts) for parts in zip(*measured, strict=True)] or [Timed() for _ in self.scenario.requests]
+
+    @property
     def measured(self) -> Timed:
         """The exchanges of the measured phases, with latency and service time: those of all requests together."""
-        whole = Timed()
-        for request in self.requests:
-            whole.merge(request)
-        return whole
+        return Timed.sum(self.requests)
+
+    @property
+    def warm_up(self) -> Counts:
+        """The exchanges of the other phases."""
+        return Counts.sum(phase.timed.counts for phase in self.phases if not phase.phase.measure)
+
+    @property
+    def unexcused(self) -> Counts:
+        """Those of the measured exchanges that were not given up, and during which no fault was on."""
+        return self.measured.counts.without(self._excused)
 
     @property
     def sent(self) -> int:
