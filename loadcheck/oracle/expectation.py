@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from loadcheck.oracle.query import Query
@@ -19,7 +20,7 @@ _REFUSED: Final = Expect(status=401)
 _FAILURE: Final = frozenset(range(400, 600))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expectation:
     """What one request must answer to an identity of one claim mix.
 
@@ -55,7 +56,7 @@ class Expectation:
     by_identity: bool
     written: Written | None = None
 
-    @property
+    @cached_property
     def expects_rows(self) -> bool:
         """Whether rows are compared."""
         return self.literal is not None or (self.query is not None and self.query.reads_rows)
@@ -65,7 +66,7 @@ class Expectation:
         """Whether it stands with the identity, whatever it asks for, rather than with the request."""
         return self.loc[0] == "identities"
 
-    @property
+    @cached_property
     def needs_truth(self) -> bool:
         """Whether a truth must be at hand to judge."""
         return self.query is not None or self.literal is not None or self.count is not None

@@ -21,8 +21,7 @@ class Context:
 
     def __init__(self, population: Population, caller: Caller, run: str) -> None:
         self.digests: list[str] = []
-        self._population = population
-        self._caller = caller
+        self._roles = [caller.role(identity) for identity in population]
         self.run = run
 
     def nonce(self, draw: Draw) -> str:
@@ -31,5 +30,4 @@ class Context:
 
     def asked(self, draw: Draw) -> Asked:
         """Return what the stamp on a draw's answer must show."""
-        role = self._caller.role(self._population[draw.identity])
-        return Asked(self.nonce(draw), self.digests[draw.identity], role)
+        return Asked(self.nonce(draw), self.digests[draw.identity], self._roles[draw.identity])

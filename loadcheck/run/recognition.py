@@ -45,7 +45,7 @@ class Recognition:
         self._room = _BODIES
 
     def knows(self, exchange: Exchange, truth: Truth | None) -> Grounds | None:
-        """Return the grounds on which this answer, byte for byte, was judged right by this truth; None if it was not."""
+        """Return the grounds on which the same answer was judged right by this truth before; None if none was."""
         draw, answer = exchange.draw, exchange.answer
         right = self._right.get((draw.request, draw.identity))
         if right is None or answer is None or right.grounds.before is not truth:

@@ -73,6 +73,7 @@ def test_long_answers_are_kept_as_digests_and_memory_has_a_limit(monkeypatch: py
     rows = [{"id": number} for number in range(1000)]
     for identity in range(3):
         known.remember(answered(identity, body(rows)), ROWS, TRUTHS[0])
-    assert [known.knows(answered(identity, body(rows)), TRUTHS[0]) is not None for identity in range(3)] == [True, True, False]
+    found = [known.knows(answered(identity, body(rows)), TRUTHS[0]) for identity in range(3)]
+    assert [grounds is not None for grounds in found] == [True, True, False]
     assert not known.knows(answered(0, body(rows)[:-2] + b" ]"), TRUTHS[0])
     assert sum(len(seen.kept) for seen in known._right.values()) == 32
