@@ -9,13 +9,14 @@ from typing import Final
 from pydantic import SecretStr
 
 from loadcheck.engine.messages import target_url
-from loadcheck.errors import UsageProblem
+from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.identity.keys import with_secret
+from loadcheck.run.lookout import Lookout
 from loadcheck.run.observer import Observer
 from loadcheck.run.powers import Powers
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Scalar, Scenario, Target
-from loadcheck.stack.stack import embedded
+from loadcheck.stack.stack import EmbeddedStack, embedded
 from loadcheck.tasks import ungrouped
 
 _NO_POWERS: Final = Powers()
@@ -75,11 +76,22 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
         found = {"url": stack.url, "database": SecretStr(stack.database), "jwt": stack.jwt}
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
-                watch = tasks.create_task(stack.broken())
                 powers = Powers(stack.freshen, stack.breaks)
+                watch = tasks.create_task(_watch(stack, powers.lookout, observer))
                 there = loaded.aimed_at(target.model_copy(update=found))
                 yield Aim(there, powers, stack.pooled_database, stack.settings)
                 watch.cancel()
+
+
+async def _watch(stack: EmbeddedStack, lookout: Lookout, observer: Observer) -> None:
+    def revived(sentence: str) -> None:
+        observer.step(sentence)
+        lookout.revivals.append(sentence)
+
+    try:
+        await stack.broken(revived)
+    except EnvironmentProblem as problem:
+        lookout.tell(problem)
 
 
 def _refuse_writes(scenario: Scenario, url: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -55,7 +56,7 @@ async def _stopped(stop: asyncio.Event, stack: EmbeddedStack) -> None:
     """Return when the user has had enough; raise when a program has."""
     with ungrouped():
         async with asyncio.TaskGroup() as group:
-            watch = group.create_task(stack.broken())
+            watch = group.create_task(stack.broken(partial(click.echo, err=True)))
             await stop.wait()
             watch.cancel()
 

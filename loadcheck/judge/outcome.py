@@ -95,6 +95,7 @@ class Figures:
         windows: The worst windows by threshold name; none where no window had a sample.
         misplaced: Rows that the audit found other than the run's writes had left them.
         stopped: Why the run ended at its first failure, as it was told to; empty when it did not.
+        lost: How a server under test ended in the middle of the run; empty when none did.
         interrupted: The signal's exit code when the run was cut short.
     """
 
@@ -110,6 +111,7 @@ class Figures:
     windows: Mapping[str, Worst] = field(default_factory=dict)
     misplaced: int = 0
     stopped: str = ""
+    lost: str = ""
     interrupted: ExitCode | None = None
 
 
@@ -138,6 +140,8 @@ def decide(figures: Figures, thresholds: Thresholds) -> Outcome:
 def _cut(figures: Figures) -> Iterator[str]:
     if figures.stopped:
         yield f"the run ended at its first failure: {figures.stopped}"
+    if figures.lost:
+        yield f"the run was cut short: {figures.lost}"
     if figures.interrupted is not None:
         yield "the run was interrupted"
 

@@ -55,6 +55,7 @@ class RunFacts:
         alike: Which kinds of identities which requests cannot tell apart.
         windows: The worst window of each threshold that must hold in windows.
         stopped: Why the run ended at its first failure; empty when it did not.
+        lost: How a server under test ended in the middle of the run; empty when none did.
         generator: What loadcheck itself used and missed: `cpu_s`, `rss_max_mb`, and `missed` arrivals; by how much the
             event loop (`lag_p99_ms`) and open-loop sending (`late_p99_ms`) were late; for how long sending waited for
             expected rows (`starved_s`).
@@ -75,6 +76,7 @@ class RunFacts:
     history: StoredKept | None = None
     windows: Mapping[str, Worst] = field(default_factory=dict)
     stopped: str = ""
+    lost: str = ""
     generator: Mapping[str, float | None] = field(default_factory=dict)
 
 

@@ -87,6 +87,8 @@ class Asking:
         for draw in draws:
             verdict = await self._send(draw, self.parts.prepared.oracle.truth(draw))
             verdicts.append(verdict)
+            if is_wrong(verdict) is None:
+                await self.clock.sleep(_RETRY_S)
 
     async def _once(self, draw: Draw) -> Verdict | Dispute:
         """Send once; wrong is what disagrees with the truth read before and with the truth read after."""

@@ -34,6 +34,7 @@ def figures(
         least=_least(facts),
         windows=facts.windows,
         stopped=facts.stopped,
+        lost=facts.lost,
         interrupted=interrupted,
     )
 

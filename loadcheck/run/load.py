@@ -95,11 +95,11 @@ class Load:
     async def run(self, observer: Observer, interruption: Interruption) -> None:
         """Run every phase; the first signal ends it in order, the second at once, both with all verdicts delivered."""
         began = self._clock.now()
-        interruption.soften(partial(self._stop, observer))
+        interruption.soften(partial(self._interrupt, observer))
         reached = self._judging.coverage.reached
         elapsed, in_flight = lambda: self._clock.now() - began, lambda: self._engine.in_flight
         gauges = Gauges(elapsed, in_flight, reached, faults=self._faults.recovery.on)
-        self._desk.halt.arm(self._engine.stop)
+        self._desk.halt.arm(self.stop)
         observer.started(self._desk.tally, gauges)
         try:
             await self._to_the_end()
@@ -108,6 +108,10 @@ class Load:
         finally:
             self._judging.abandon()
             observer.finished()
+
+    def stop(self) -> None:
+        """Send nothing more; `run` returns once what is under way is judged."""
+        self._engine.stop()
 
     def generator(self) -> dict[str, float | None]:
         """Return what loadcheck itself used and missed, and by how much it was late."""
@@ -163,9 +167,9 @@ class Load:
         self._desk.observer.step(told)
         self._desk.halt.pull(told)
 
-    def _stop(self, observer: Observer) -> None:
+    def _interrupt(self, observer: Observer) -> None:
         observer.step("stopping: what is under way is still judged; once more leaves at once")
-        self._engine.stop()
+        self.stop()
 
     def _ours(self) -> Mapping[FaultKind, Break]:
         """Return what makes the faults that strike loadcheck's own side."""

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from loadcheck.run.faults import Break
+from loadcheck.run.lookout import Lookout
 from loadcheck.scenario.fault import FaultKind
 
 Freshen = Callable[[], Awaitable[None]]
@@ -17,7 +18,9 @@ class Powers:
     Attributes:
         freshen: Gives fresh backends.
         breaks: What makes each fault.
+        lookout: Is told when one of the servers ends by itself.
     """
 
     freshen: Freshen | None = None
     breaks: Mapping[FaultKind, Break] = field(default_factory=dict)
+    lookout: Lookout = field(default_factory=Lookout)

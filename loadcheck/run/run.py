@@ -1,5 +1,6 @@
 """A run: the whole flow put together, from a loaded scenario to an outcome and its run folder."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -176,8 +177,13 @@ class Run:
         told = self._told_alike(parts.prepared)
         began, clock = self._clock.now(), self._clock
         load = Load(parts, judging, desk, faults, audit, seed=self._options.seed, clock=clock)
-        await load.run(self._observer, self._interruption)
-        await audit.conclude()
+        lookout = self._powers.lookout
+        with lookout.during(load.stop):
+            await load.run(self._observer, self._interruption)
+        if lookout.problem is not None and not desk.tally.violations:
+            raise lookout.problem
+        if lookout.problem is None:
+            await audit.conclude()
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
@@ -190,6 +196,7 @@ class Run:
             drift=tuple(parts.prepared.drift.told(self._scenario, began)),
             windows=load.windows.worst,
             stopped=desk.halt.reason,
+            lost="" if lookout.problem is None else lookout.problem.message,
             **load.covered(),
         )
 
@@ -197,9 +204,12 @@ class Run:
         return blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
 
     async def _explain(self, parts: Parts, desk: Desk) -> None:
-        if desk.findings and self._interruption.code is None:
+        there = self._interruption.code is None and self._powers.lookout.problem is None
+        if desk.findings and there:
             asking = Asking(parts, self._clock, self._powers.freshen)
-            await look_into(desk, asking, self._observer, reproduce=self._options.reproduce)
+            # A server that ends now must not take the findings with it: what is asked of it finds no answer.
+            with self._powers.lookout.during(lambda: None):
+                await look_into(desk, asking, self._observer, reproduce=self._options.reproduce)
 
     def _outcome(self, prepared: Prepared, judging: Judging, desk: Desk, facts: RunFacts) -> Outcome:
         # What lists its exchanges asks whether just these are answered rightly, and claims nothing beyond them.
@@ -209,6 +219,7 @@ class Run:
             blind.append(f"request {name!r} is blind: an answer of another identity was taken for right (a canary)")
         blind += unmade_faults(facts.faults)
         blind += facts.writes["doubts"] if facts.writes else []
+        blind += [f"{sentence} ({times} times)" for sentence, times in Counter(self._powers.lookout.revivals).items()]
         interrupted = self._interruption.code
         seen = figures(self._scenario, desk.tally, desk.findings, blind, facts, interrupted)
         return decide(seen, self._scenario.thresholds)

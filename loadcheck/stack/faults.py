@@ -79,6 +79,24 @@ class StackFaults:
             **(self._pooled(self._bouncer) if self._bouncer else {}),
         }
 
+    async def revive(self) -> None:
+        """Start PostgREST again, unless that was done already; it may take several times where it trips at its start.
+
+        Raises:
+            EnvironmentProblem: it does not come up.
+        """
+        async with self._turns["postgrest"]:
+            for last in (False, False, True):
+                if not self._postgrest.process.ended.done():
+                    return
+                try:
+                    # Prepared statements that the one before left on a backend would end this one as well.
+                    await self._postgres.end_backends()
+                    await self._postgrest.up_again()
+                except EnvironmentProblem:
+                    if last:
+                        raise
+
     def _pooled(self, bouncer: Bouncer) -> dict[FaultKind, Break]:
         def ended(how: signal.Signals) -> Break:
             return self._between("pgbouncer", lambda: bouncer.down(how), bouncer.up_again)

@@ -1,7 +1,7 @@
 """The embedded stack: PostgreSQL, a pooler, PostgREST and a gateway, for as long as somebody needs them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +26,14 @@ from loadcheck.stack.pgbouncer import Bouncer
 from loadcheck.stack.ports import LOOPBACK
 from loadcheck.stack.postgres import DURABLE, Postgres
 from loadcheck.stack.postgrest import Postgrest, rest_settings
-from loadcheck.stack.processes import Processes, processes
+from loadcheck.stack.processes import Process, Processes, processes
 from loadcheck.stack.programs import PGBOUNCER, POSTGRES, POSTGREST, Finder, Kind, Program
 from loadcheck.stack.sql import read_files, run_files
 from loadcheck.stack.versions import version
 from loadcheck.tasks import ungrouped
 
 _PATROL_S: Final = 0.5
+_REVIVALS: Final = 100  # of one stack: more than that, and nothing would be tested any more
 _SECRET: Final = frozenset({"db-uri", "jwt-secret", "auth_file"})
 
 
@@ -99,12 +100,27 @@ class EmbeddedStack:
         """End every backend of the single role, so that the next request finds a new one."""
         await self._postgres.end_backends()
 
-    async def broken(self) -> NoReturn:
-        """Wait until one of the programs ends that nobody has ended on purpose.
+    async def broken(self, revived: Callable[[str], None]) -> NoReturn:
+        """Wait until one of the programs ends that nobody has ended on purpose, PostgREST for good.
+
+        PostgREST 12 ends itself over some errors that a request meets, such as 42P05. A service manager would start it
+        again, and so does this: what it had under way is lost, and no more.
+
+        Args:
+            revived: Told, in a sentence, of a program that was started again.
 
         Raises:
             EnvironmentProblem: always, in the end: it names the program.
         """
+        for _ in range(_REVIVALS):
+            problem = self._launcher.ended(process := await self._first_to_end())
+            if process.name != POSTGREST.name:
+                raise problem
+            await self._faults.revive()
+            revived(f"{problem.message}, and was started again")
+        raise problem
+
+    async def _first_to_end(self) -> Process:
         while True:
             # Looked at again now and then: what a fault has ended may run again under another pid.
             running = list(self._processes.running.values())
@@ -112,7 +128,7 @@ class EmbeddedStack:
             await asyncio.wait(ended, timeout=_PATROL_S, return_when=asyncio.FIRST_COMPLETED)
             for process in running:
                 if process.ended.done() and process.pid not in self._launcher.dismissed:
-                    raise self._launcher.ended(process)
+                    return process
 
 
 @asynccontextmanager

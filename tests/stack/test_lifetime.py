@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 
@@ -127,12 +128,26 @@ def test_the_servers_end_even_with_a_killed_warden() -> None:
 
 
 async def test_the_end_of_a_program_is_told() -> None:
+    told: list[str] = []
     async with embedded(pets(pooler="none"), FOLDER) as stack:
-        os.kill(stack.pids["postgrest"], signal.SIGKILL)
-        with pytest.raises(EnvironmentProblem, match="PostgREST of the embedded stack was ended by signal 9"):
-            await stack.broken()
-        assert set(stack.pids) == {"postgres"}
+        os.kill(stack.pids["postgres"], signal.SIGKILL)
+        with pytest.raises(EnvironmentProblem, match="PostgreSQL of the embedded stack was ended by signal 9"):
+            await stack.broken(told.append)
+    assert told == []
     assert not stack.folder.exists()
+
+
+async def test_postgrest_is_started_again_where_it_was() -> None:
+    revived: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with embedded(pets(), FOLDER) as stack:
+        watching = asyncio.create_task(stack.broken(revived.set_result))
+        os.kill(stack.pids["postgrest"], signal.SIGKILL)
+        told = await asyncio.wait_for(revived, 30)
+        assert told == "PostgREST of the embedded stack was ended by signal 9, and was started again"
+        async with aiohttp.ClientSession() as session, session.get(stack.ready_url) as ready:
+            assert ready.ok
+        watching.cancel()
+        await asyncio.wait([watching])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs as a plain user already")
