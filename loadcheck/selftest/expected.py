@@ -21,8 +21,8 @@ class Expected:
         symptoms: Every finding must have one of these.
         cause: That of the finding seen most often.
         source: Whether a finding must name whose rows or setting came.
-        reproduced: Whether the fewest exchanges that show it are to be found each time; not where it takes a fault, rows
-            as they were before the run wrote, or a server that ends now and then.
+        reproduced: Whether the fewest exchanges that show it are to be found each time; not where it takes a fault,
+            rows as they were before the run wrote, or a server that ends now and then.
     """
 
     symptoms: frozenset[str]
