@@ -164,7 +164,7 @@ class _Recheck:
             if not self.differing
             else f"{self.differing:,} verdicts differ from the run's own"
         )
-        taken = f"; {rejudging.taken:,} stand by the run's word, their answers were not kept" if rejudging.taken else ""
+        taken = f"; {rejudging.taken:,} stand by the run's word, their grounds were not kept" if rejudging.taken else ""
         left_out = self._kept()["left_out"]
         more = f"; {left_out:,} more were right and are not kept" if left_out else ""
         return (f"judged again offline: {self.lines:,} exchanges, {same}{taken}{more}",)

@@ -46,7 +46,8 @@ class Rejudging:
     Attributes:
         population: The identities of the run.
         context: What its stamps must show.
-        taken: How many verdicts stand by the run's own word: their answers were too long to keep, or held a token.
+        taken: How many verdicts stand by the run's own word: their answers were too long to keep, held a token, or
+            were held against what the run had written.
     """
 
     def __init__(self, scenario: Scenario, stored: StoredTruths) -> None:
@@ -83,6 +84,9 @@ class Rejudging:
         if known is None:
             raise _foreign(line, KeyError(line["request"]))
         now = self._again(exchange, line, before)
+        if now.ruling is Ruling.OK is not before.ruling and self._followed(exchange.draw):
+            self.taken += 1
+            now = before
         # What the run left unknown it had reasons to that no line holds: a clock that jumped, a fault, no time left.
         return Rejudged(exchange, before, before if before.ruling is now.ruling is Ruling.UNKNOWN else now)
 
@@ -97,6 +101,11 @@ class Rejudging:
         if before.ruling is Ruling.UNKNOWN and verdict.ruling is Ruling.VIOLATION:
             return before
         return excused(exchange, verdict, self._faults[line["fault"]]) if line.get("fault") else verdict
+
+    def _followed(self, draw: Draw) -> bool:
+        """Whether an answer was also held against what the run had written by then, which no line holds."""
+        expectation = self._expectations.of(draw.request, self.population[draw.identity].mix)
+        return expectation.written is not None or self._scenario.requests[draw.request].writes is not None
 
     def _wrong_status(self, exchange: Exchange) -> bool:
         """Whether the status alone makes the answer wrong, whatever its body was."""

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from loadcheck.errors import UsageProblem
+from loadcheck.run.recheck import recheck
 from loadcheck.run.run import Ended
 from loadcheck.scenario.load import load
 from loadcheck.stack.stack import EmbeddedStack, embedded
@@ -94,6 +95,8 @@ async def test_a_write_that_is_dropped_is_found_by_its_reader(stack: EmbeddedSta
     assert ended.summary["exit_code"] == 1
     assert {finding["symptom"] for finding in ended.findings} == {"lost-write"}
     assert all('"slot": "3"' in row and '"note": "lc-' in row for row in shown(ended))
+    again = recheck(tmp_path / "run").summary
+    assert (again["exit_code"], again["exchanges"]) == (1, ended.summary["exchanges"])
 
 
 async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp_path: Path) -> None:
