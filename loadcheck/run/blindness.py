@@ -1,13 +1,14 @@
 """What a run could not have seen: an answer that is the same for everybody cannot show whose it is."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
-from loadcheck.identity.population import Identity, Population, variables
+from loadcheck.identity.population import Identity, Population, bindings, variables
 from loadcheck.judge.likeness import filled
 from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.oracle import Asked, Oracle
+from loadcheck.scenario.binding import CLAIMS
 from loadcheck.scenario.model import Scenario
 
 _OF_THEIR_OWN: Final = 0.5  # at most this share of different answers among identities is worth a word
@@ -55,27 +56,39 @@ def _shows_whose(expectation: Expectation) -> bool:
 
 
 def _tells_apart(request: int, population: Population, expectations: Expectations, oracle: Oracle) -> bool:
-    different: set[object] = set()
+    first: dict[str, object] = {}
     for mix in range(len(population.ranges)):
         expectation = expectations.get(request, mix)
         if expectation is None:
             continue
-        if expectation.drawn and expectation.by_identity and request in oracle.requests_with_rows:
-            return True
         if expectation.written is not None and len(population.of_mix(mix)) > 1:
             return True
-        different.update(_answers(request, expectation, population.of_mix(mix), oracle))
-        if len(different) > 1:
-            return True
+        identities = population.of_mix(mix)
+        asked = _asked(expectation, identities) if request in oracle.requests_with_rows else ()
+        for part, answer in chain(asked, _answers(request, expectation, identities, oracle)):
+            if first.setdefault(part, answer) != answer:
+                return True
     return False
+
+
+def _asked(expectation: Expectation, identities: Sequence[Identity]) -> Iterator[tuple[str, object]]:
+    """Yield by what of its own each identity's truth is asked for, where it depends on what is drawn, too."""
+    query = expectation.query
+    if query is None or not (expectation.drawn and expectation.by_identity):
+        return
+    own = [CLAIMS] if query.as_identity else sorted(set(query.names) - expectation.drawn)
+    for identity in identities:
+        bound = bindings(identity, {})
+        yield "drawn", (expectation.loc, *map(bound.get, own))
 
 
 def _answers(
     request: int, expectation: Expectation, identities: Sequence[Identity], oracle: Oracle
-) -> Iterator[object]:
-    """Yield what tells answers apart, as far as it does not depend on what is drawn."""
+) -> Iterator[tuple[str, object]]:
+    """Yield parts of answers, by which they are told apart, as far as it does not depend on what is drawn."""
     if expectation.needs_truth and not expectation.drawn:
         truths = (oracle.truth(Asked(request, identity.index)) for identity in identities)
-        yield from ((truth.rows, truth.total) for truth in truths if truth is not None)
+        yield from (("truth", (truth.rows, truth.total)) for truth in truths if truth is not None)
     if expectation.json or expectation.headers:
-        yield from (filled(expectation, variables(identity, {})) for identity in islice(identities, _FILLED))
+        some = islice(identities, _FILLED)
+        yield from (("filled", filled(expectation, variables(identity, {}))) for identity in some)

@@ -7,6 +7,30 @@ from tests.cli.command import loadcheck, summary
 ODD = Path(__file__).parent / "odd" / "odd.yaml"
 
 
+SAME = """
+name: same
+stack: {sql: [SQL]}
+identities: [{name: twin, count: 3, claims: {role: role_readwrite, owner: owner-1}}]
+requests:
+  - name: page
+    get: /things?select=id&order=id&offset={skip}
+    vars: {skip: {choice: [0, 3, 6]}}
+    expect: {rows: "SELECT id FROM things WHERE owner = :owner ORDER BY id OFFSET :skip::int"}
+  - name: everything
+    get: /things?select=id&order=id
+    expect: {rows: "SELECT id FROM things WHERE owner = :owner ORDER BY id", headers: {X-None: null}}
+load: [{name: crowd, concurrency: 8, requests: 100}]
+"""
+
+
+def test_the_same_claims_under_several_names_cannot_show_a_leak_whatever_is_drawn(tmp_path: Path) -> None:
+    scenario = tmp_path / "same.yaml"
+    scenario.write_text(SAME.replace("SQL", str(ODD.with_suffix(".sql"))))
+    ended = loadcheck("run", scenario, "--out", tmp_path / "run")
+    assert ended.code == 2, ended.text
+    assert "every identity expects the same rows" in " ".join(ended.out.split())
+
+
 def test_what_is_odd_and_right_passes(tmp_path: Path) -> None:
     ended = loadcheck("run", ODD, "--seed", 1, "--out", tmp_path / "run")
     told = summary(tmp_path / "run")

@@ -24,6 +24,7 @@ from tests.cli.command import history
 
 SCENARIO = """
 name: in process
+hunt: {aborts: 0}
 identities:
   - {name: keeper, count: 8, claims: {role: role_readwrite, user_type: "tenant-{n}"}}
 requests:
