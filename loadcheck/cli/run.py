@@ -22,6 +22,7 @@ from loadcheck.report.metrics import Metrics
 from loadcheck.report.terminal import open_console, reporter_for
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Observer
+from loadcheck.run.refusals import refuse_workers
 from loadcheck.run.run import Ended, Run, RunOptions
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.model import Phase
@@ -42,6 +43,7 @@ _NO_FILES: Final = Files()
 @click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
 @click.option("--duration", help="How long each measured phase lasts, such as 30s.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Callers of each closed-loop phase.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="How many processes share the load.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder; default: a new one in reports/.")
 @click.option(
     "--reproduce/--no-reproduce",
@@ -65,6 +67,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     seed: int | None,
     duration: str | None,
     concurrency: int | None,
+    workers: int,
     out: Path | None,
     reproduce: bool | None,
     history_limit: str | None,
@@ -85,8 +88,9 @@ def command(  # noqa: PLR0913 -- the options of the command line
     }
     chosen = {key: value for key, value in named.items() if value is not None}
     loaded = with_load(load(scenario, {**overrides(settings), **chosen}), duration, concurrency)
+    refuse_workers(loaded.scenario, workers)
     given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)
-    options = RunOptions(new_seed() if seed is None else seed, out, reproduce)
+    options = RunOptions(new_seed() if seed is None else seed, out, reproduce, workers)
     return run_and_report(loaded, given, options, files, metrics)
 
 

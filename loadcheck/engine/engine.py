@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from itertools import repeat
 from typing import Any, Final
 
@@ -13,11 +13,19 @@ from loadcheck.engine.feed import Feed
 from loadcheck.engine.lateness import Lateness, watch
 from loadcheck.engine.messages import Message
 from loadcheck.engine.randomness import source
+from loadcheck.engine.share import WHOLE, Share
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.scenario.model import Phase
 from loadcheck.tasks import ungrouped
 
 LAG_EVERY_S: Final = 0.1
+
+Gate = Callable[[int], Awaitable[None]]
+"""Awaited with the index of each phase before it begins, so that several engines begin it together."""
+
+
+async def at_once(_phase: int) -> None:
+    """Begin a phase without waiting for anybody."""
 
 
 class Engine:
@@ -31,6 +39,8 @@ class Engine:
         clock: Everything is timed by it. Events carry seconds since the first phase began.
         emit: Called with every event, on the event loop: it must be quick.
         seed: The run's seed, for Poisson arrivals.
+        share: What this engine takes of the phases; all by default.
+        gate: What each phase waits for.
 
     Attributes:
         lateness: By how much open-loop arrivals were dispatched after their time.
@@ -48,8 +58,12 @@ class Engine:
         clock: Clock,
         emit: Callable[[Event], None],
         seed: int,
+        share: Share = WHOLE,
+        gate: Gate = at_once,
     ) -> None:
-        self._phases = phases
+        self._phases = share.phases(phases)
+        self._share = share
+        self._gate = gate
         self._feed = feed
         self._compose = compose
         self._transport = transport
@@ -94,10 +108,12 @@ class Engine:
         return self._clock.now() - self._start
 
     async def _run_phases(self) -> None:
-        self._start = self._clock.now()
         for index, phase in enumerate(self._phases):
+            await self._gate(index)
             if self._stopping:
                 return
+            if index == 0:
+                self._start = self._clock.now()
             began = self.now()
             self._emit(PhaseStarted(index, phase, began))
             try:
@@ -123,7 +139,7 @@ class Engine:
     async def _dispatch(self, group: asyncio.TaskGroup, index: int, phase: Phase, began: float) -> None:
         """Start the exchanges of an open loop at their times; one that is late keeps its intended time."""
         in_flight: set[asyncio.Task[None]] = set()
-        for at in arrivals(phase, source(self._seed, "arrivals", index)):
+        for at in self._share.dealt(arrivals(phase, source(self._seed, "arrivals", index))):
             intended = began + at
             await self._until(intended)
             self.lateness.add(self.now() - intended)

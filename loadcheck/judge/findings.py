@@ -1,7 +1,7 @@
 """Findings: violations of one kind, told once."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.judge.trail import Led
@@ -92,6 +92,21 @@ class Findings:
         self._known[kind] = finding
         finding.count += 1
         finding.victims.add(draw.identity)
+        return None if known else finding
+
+    def put_together(self, parts: Iterable["Findings"]) -> list[Finding]:
+        """Count anew all that others have found, each of them a part of the run; return the findings that are new."""
+        for finding in self:
+            finding.count, finding.victims = 0, set()
+        kinds = (found for part in parts for found in part._known.items())  # noqa: SLF001 -- of the same class
+        return [new for kind, found in kinds if (new := self._put_in(kind, found)) is not None]
+
+    def _put_in(self, kind: tuple[object, ...], found: Finding) -> Finding | None:
+        known = self._known.get(kind)
+        finding = known or replace(found, id=f"F{len(self._known) + 1}", count=0, victims=set())
+        self._known[kind] = finding
+        finding.count += found.count
+        finding.victims |= found.victims
         return None if known else finding
 
     def __iter__(self) -> Iterator[Finding]:

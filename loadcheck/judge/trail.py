@@ -1,7 +1,9 @@
 """The trail: which exchanges came last, so that what led to a finding can be told after the run."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from loadcheck.engine.events import Draw, Exchange
@@ -51,6 +53,10 @@ class Trail:
     def beginning(self) -> tuple[Draw, ...]:
         """The first exchanges of the run, in the order of their ends."""
         return tuple(self._beginning)
+
+    def begin_with(self, draws: Iterable[Draw]) -> None:
+        """Take these for the first exchanges of the run: others have seen it."""
+        self._beginning = list(islice(draws, _BEGINNING))
 
     def add(self, exchange: Exchange) -> None:
         """Remember an exchange as it ends."""

@@ -122,6 +122,12 @@ class Texts:
             text = _REST
         self._counts[text] = self._counts.get(text, 0) + 1
 
+    def merge(self, other: "Texts") -> None:
+        """Add all that the other one has counted."""
+        for text, count in other._counts.items():  # noqa: SLF001 -- of the same class
+            self.add(text)
+            self._counts[text if text in self._counts else _REST] += count - 1
+
     def most_common(self) -> Mapping[str, int]:
         """Return the texts with their counts, the most frequent first."""
         return dict(sorted(self._counts.copy().items(), key=lambda pair: (-pair[1], pair[0])))
@@ -145,6 +151,12 @@ class Members:
         if not self._bits[byte] & bit:
             self._bits[byte] |= bit
             self.count += 1
+
+    def merge(self, other: "Members") -> None:
+        """Put in all that are in the other one, which is of the same size."""
+        both = int.from_bytes(self._bits, "little") | int.from_bytes(other._bits, "little")  # noqa: SLF001 -- as above
+        self._bits = bytearray(both.to_bytes(len(self._bits), "little"))
+        self.count = both.bit_count()
 
     def __contains__(self, member: int) -> bool:
         return bool(self._bits[member >> 3] & (1 << (member & 7)))
@@ -181,6 +193,13 @@ class Recent:
             self._ring[slot] = (second, count + 1)
         elif current < second:
             self._ring[slot] = (second, 1)
+
+    def merge(self, other: "Recent") -> None:
+        """Add all that happened in the same seconds to the other one."""
+        for slot, (second, count) in enumerate(other._ring):  # noqa: SLF001 -- as above
+            mine, known = self._ring[slot]
+            if second >= mine:
+                self._ring[slot] = (second, count + (known if second == mine else 0))
 
     def rate(self, now: float, over: int = 3) -> float:
         """Return events a second over the last `over` whole seconds before `now`, up to a minute of them."""

@@ -27,6 +27,7 @@ class Use:
         mix: The claim mix of the identity that asked.
         phase: Index into the scenario's load.
         ok: Whether the answer was right.
+        shows: Whether it is known that the answer shows whose it is: its truth is with whoever judged it.
     """
 
     at: int
@@ -34,6 +35,7 @@ class Use:
     mix: int
     phase: int
     ok: bool
+    shows: bool = False
 
 
 class Coverage:
@@ -86,6 +88,6 @@ class Coverage:
         # The same transaction twice is an answer that was kept and given out again, not a handoff.
         if earlier.at == later.at or earlier.draw.identity == later.draw.identity:
             return
-        exposed = later.ok and self._exposes(later.draw, earlier.draw.identity)
+        exposed = later.ok and (later.shows or self._exposes(later.draw, earlier.draw.identity))
         for span in (self.run, self.phases[later.phase]):
             span.handed(earlier.mix, later.mix, later.draw.request if exposed else None)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -24,9 +24,15 @@ _ADVICE: Final = "Make it writable, or name another folder with --out."
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one run; each of its files is replaced as a whole, so no reader sees half of one."""
+    """The folder of one run; each of its files is replaced as a whole, so no reader sees half of one.
+
+    Attributes:
+        path: Where it is.
+        worker: Whose growing files are meant, from 1; None: those of the run itself.
+    """
 
     path: Path
+    worker: int | None = None
 
     @classmethod
     def create(cls, out: Path | None, scenario: str, started: float) -> Self:
@@ -49,17 +55,17 @@ class RunFolder:
     @property
     def history(self) -> Path:
         """Where the run's history goes."""
-        return self.path / _HISTORY
+        return self._grown(_HISTORY)
 
     @property
     def series(self) -> Path:
         """Where the run's samples go."""
-        return self.path / _SERIES
+        return self._grown(_SERIES)
 
     @property
     def truths(self) -> Path:
         """Where the truths go by which its exchanges are judged."""
-        return self.path / _TRUTHS
+        return self._grown(_TRUTHS)
 
     def write_scenario(self, text: str) -> None:
         """Write scenario.yaml; the text is the scenario as resolved, its secrets already redacted."""
@@ -86,6 +92,15 @@ class RunFolder:
         """Write summary.json, which marks the run as complete."""
         self._write(_SUMMARY, _json(summary))
 
+    @property
+    def workers(self) -> list[Self]:
+        """The same folder for each worker that left a history in it, in order."""
+        count = len(list(self.path.glob(_numbered(_HISTORY, "*"))))
+        return [replace(self, worker=number) for number in range(1, count + 1)]
+
+    def _grown(self, name: str) -> Path:
+        return self.path / (name if self.worker is None else _numbered(name, self.worker))
+
     def _prove_writable(self) -> None:
         try:
             NamedTemporaryFile(dir=self.path, prefix=".loadcheck-").close()
@@ -105,6 +120,11 @@ class RunFolder:
             draft.replace(self.path / name)
         except OSError as error:
             raise _unusable(self.path / name, error) from None
+
+
+def _numbered(name: str, worker: int | str) -> str:
+    stem, dot, endings = name.partition(".")
+    return f"{stem}-{worker}{dot}{endings}"
 
 
 def _json(value: object) -> str:

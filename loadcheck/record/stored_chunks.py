@@ -1,8 +1,9 @@
 """Reading a file of chunks: what is whole is read, and what is not is named."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from loadcheck.errors import UsageProblem
@@ -114,6 +115,27 @@ class StoredChunks:
 
     def _damaged(self, end: int, lines: int | None) -> None:
         self.damages.append(Damage(self._path.name, self._number, self._read_to, end, lines))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFiles:
+    """The lines of several files of chunks, one file after the other."""
+
+    files: Sequence[StoredChunks]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield each line that is whole, without its newline."""
+        return chain.from_iterable(self.files)
+
+    @property
+    def damages(self) -> list[Damage]:
+        """Once all were read: what was skipped, in order."""
+        return [damage for file in self.files for damage in file.damages]
+
+    @property
+    def cut(self) -> bool:
+        """Once all were read: whether one of them was never closed."""
+        return any(file.cut for file in self.files)
 
 
 def _unpacked(data: mmap.mmap, at: int, header: Header) -> bytes | None:

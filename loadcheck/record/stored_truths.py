@@ -13,7 +13,8 @@ from loadcheck.engine.events import Answer
 from loadcheck.errors import UsageProblem
 from loadcheck.oracle.rows import digest
 from loadcheck.oracle.truth import Truth
-from loadcheck.record.stored_chunks import StoredChunks
+from loadcheck.record.folder import RunFolder
+from loadcheck.record.stored_chunks import StoredChunks, StoredFiles
 from loadcheck.record.truth_book import TEXT_BYTES, VERSION
 
 
@@ -86,7 +87,7 @@ class StoredTruths:
         chunks: Once read: what is damaged or missing.
     """
 
-    chunks: StoredChunks
+    chunks: StoredFiles
     run: dict[str, Any] = field(default_factory=dict)
     asked: dict[tuple[str, str], str] = field(default_factory=dict)
     identities: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
@@ -134,7 +135,9 @@ def read_truths(path: Path) -> StoredTruths:
     Raises:
         UsageProblem: there is nothing of this version.
     """
-    stored = StoredTruths(StoredChunks(path))
+    # The run's own come last: of what each worker tells too, such as when a phase was over, they tell the whole.
+    paths = [*(each.truths for each in RunFolder(path.parent).workers), path]
+    stored = StoredTruths(StoredFiles([StoredChunks(each) for each in paths]))
     for line in stored.chunks:
         stored.take(orjson.loads(line))
     if stored.run.get("version") != VERSION:

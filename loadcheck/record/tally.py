@@ -1,14 +1,17 @@
 """The tally: what a run has counted and measured so far, in memory that does not grow with its length."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any, Final
 
 from loadcheck.engine.events import Answer, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.identity.population import Identity
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.counts import Counts, Members, Recent, Texts, Timed
 from loadcheck.scenario.model import Phase, Scenario
+
+_SHARED: Final = frozenset({"scenario", "population"})
 
 
 @dataclass(slots=True)
@@ -35,6 +38,17 @@ class PhaseTally:
     def timed(self) -> Timed:
         """All exchanges of the phase."""
         return Timed.sum(self.requests)
+
+    def merge(self, other: "PhaseTally") -> None:
+        """Add what the other one has counted of the same phase, which goes on until all who began it have ended it."""
+        begun = [one for one in (self, other) if one.started is not None]
+        ends = [one.ended for one in begun if one.ended is not None]
+        self.started = min((one.started for one in begun if one.started is not None), default=None)
+        self.ended = max(ends, default=None) if len(ends) == len(begun) else None
+        self.last = max(self.last, other.last)
+        self.missed += other.missed
+        for mine, theirs in zip(self.requests, other.requests, strict=True):
+            mine.merge(theirs)
 
     @property
     def seconds(self) -> float:
@@ -80,6 +94,31 @@ class Tally:
         self.identities = Members(len(population))
         self.recent = Recent()
         self.current: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave scenario and population behind: whoever puts tallies together has them, too."""
+        return {name: value for name, value in vars(self).items() if name not in _SHARED}
+
+    def put_together(self, parts: Iterable["Tally"]) -> None:
+        """Count anew all that others have counted, each of them a part of the run."""
+        whole = Tally(self.scenario, self.population)
+        for part in parts:
+            whole._merge(part)
+        # In one step, for the live view reads from a thread of its own.
+        vars(self).update(vars(whole))
+
+    def _merge(self, part: "Tally") -> None:
+        for mine, theirs in zip(self.phases, part.phases, strict=True):
+            mine.merge(theirs)
+        for counts, more in zip(chain(*self.pairs), chain(*part.pairs), strict=True):
+            counts.merge(more)
+        self._excused.merge(part._excused)
+        self.statuses.merge(part.statuses)
+        self.unknowns.merge(part.unknowns)
+        self.identities.merge(part.identities)
+        self.recent.merge(part.recent)
+        started = [current for current in (self.current, part.current) if current is not None]
+        self.current = max(started, default=None)
 
     def phase_started(self, event: PhaseStarted) -> None:
         """Take note that a phase begins."""

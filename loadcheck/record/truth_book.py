@@ -12,6 +12,7 @@ import orjson
 
 from loadcheck import __version__
 from loadcheck.engine.events import PhaseEnded, PhaseStarted
+from loadcheck.engine.share import WHOLE, Share
 from loadcheck.identity.population import Identity
 from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.truth import Truth
@@ -42,6 +43,7 @@ class Begun:
         lines: Where each request stands in it, in their order.
         run: What tells its nonces from those of other runs.
         digests: The claims digest of each identity; empty where none could be read.
+        share: Which part of the run is written down: truths are numbered so that no two parts give one number.
     """
 
     seed: int
@@ -50,6 +52,7 @@ class Begun:
     lines: Sequence[int]
     run: str
     digests: Sequence[str] = ()
+    share: Share = WHOLE
 
 
 class TruthBook:
@@ -78,7 +81,7 @@ class TruthBook:
         self._begun = begun
         # As long as the run keeps a truth, its number is known; what was read ahead and let go is written again.
         self._numbers: WeakKeyDictionary[Truth, int] = WeakKeyDictionary()
-        self._next = 0
+        self._next = begun.share.index
         self._readings = Once(_REMEMBERED)
         self._bodies = Once(_REMEMBERED)
         self._identities = Members(len(population))
@@ -93,8 +96,9 @@ class TruthBook:
         for request, mix, expectation in self._expectations:
             names = {"request": self._scenario.requests[request].name, "mix": self._scenario.identities[mix].name}
             self._write({"asked": asked(expectation), **names})
-        for records in self._read_identities():
-            self._write(records)
+        if begun.share == WHOLE:
+            for records in self._read_identities():
+                self._write(records)
 
     def phase_started(self, event: PhaseStarted) -> None:
         """Write that a phase began."""
@@ -109,7 +113,7 @@ class TruthBook:
         number = self._numbers.get(truth)
         if number is None:
             number = self._numbers[truth] = self._next
-            self._next += 1
+            self._next += self._begun.share.of
             rows = b64encode(truth.rows).decode()
             record = {"text": truth.text.hex(), "rows": rows, "total": truth.total, "version": truth.version}
             self._write({"truth": number, **record})

@@ -10,6 +10,7 @@ from loadcheck.judge.trail import Trail
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.history import History
 from loadcheck.record.series import SeriesFile
+from loadcheck.record.stored import StoredKept
 from loadcheck.record.tally import Tally
 from loadcheck.run.clockwatch import Clockwatch
 from loadcheck.run.halt import Halt
@@ -27,6 +28,8 @@ class Desk:
         series: Where samples of the tally go.
         halt: Ends the run at a violation, where that is asked for.
         trail: What was sent last.
+        elsewhere: What workers have kept of their exchanges, in histories of their own.
+        doubts: Why what was counted is not the whole run.
     """
 
     population: Population
@@ -39,6 +42,20 @@ class Desk:
     observer: Observer
     halt: Halt
     trail: Trail = field(default_factory=Trail)
+    elsewhere: list[StoredKept] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> StoredKept | None:
+        """What the histories hold, once they are closed; None where it is not known of all."""
+        if self.doubts:
+            return None
+        all_kept = [self.history.kept, *self.elsewhere]
+        return {
+            "lines": sum(kept["lines"] for kept in all_kept),
+            "left_out": sum(kept["left_out"] for kept in all_kept),
+            "share": min(kept["share"] for kept in all_kept),
+        }
 
     def deliver(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
         """Count and record an exchange; tell of it if it is a finding not seen before.

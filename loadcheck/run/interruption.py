@@ -29,7 +29,7 @@ class Interruption:
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         for number, code in _CODES.items():
-            loop.add_signal_handler(number, self._receive, code)
+            loop.add_signal_handler(number, self.receive, code)
         return self
 
     def __exit__(
@@ -53,7 +53,8 @@ class Interruption:
             raise asyncio.CancelledError
         self._task.uncancel()
 
-    def _receive(self, code: ExitCode) -> None:
+    def receive(self, code: ExitCode) -> None:
+        """Take a signal that the process exits with this code for."""
         self.code = self.code or code
         gentle, self._gentle = self._gentle, None
         if gentle is not None:

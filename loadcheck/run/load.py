@@ -3,22 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict
 from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.draws import Draws
-from loadcheck.engine.engine import Engine
+from loadcheck.engine.engine import Engine, Gate, at_once
 from loadcheck.engine.events import Draw, Event, Exchange, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Message
 from loadcheck.engine.plan import planned
+from loadcheck.engine.randomness import source
+from loadcheck.engine.share import WHOLE, Share
 from loadcheck.judge.outcome import Worst
-from loadcheck.record.confidence import upper_95
 from loadcheck.record.generator import Generator
-from loadcheck.record.reach import stored_reach
 from loadcheck.record.sampler import Sampler
 from loadcheck.record.windows import Windows
 from loadcheck.run.aborts import Aborts
@@ -39,6 +38,9 @@ from loadcheck.tasks import ungrouped
 
 # How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
 _SETTLING_S: Final = 60.0
+_SEED_BITS: Final = 32
+
+STOPPING: Final = "stopping: what is under way is still judged; once more leaves at once"
 
 
 class Load:
@@ -52,6 +54,8 @@ class Load:
         audit: Looks at what the run has written.
         seed: What the inputs are drawn from.
         clock: The run's clock.
+        share: What this process takes of the load; all by default.
+        gate: What each phase waits for.
 
     Attributes:
         windows: Measures the thresholds that must hold in windows.
@@ -67,6 +71,8 @@ class Load:
         *,
         seed: int,
         clock: Clock,
+        share: Share = WHOLE,
+        gate: Gate = at_once,
     ) -> None:
         prepared = parts.prepared
         self._parts = parts
@@ -81,7 +87,7 @@ class Load:
         self._generator = Generator()
         every = prepared.scenario.truth.every
         self._upkeep = Upkeep(prepared.oracle, prepared.drift, every, desk.observer, clock)
-        self._feed = Feed(map(self._aborts.strike, _inputs(prepared, seed)), self._upkeep.prepare, clock)
+        self._feed = Feed(map(self._aborts.strike, _inputs(prepared, seed, share)), self._upkeep.prepare, clock)
         self._engine = Engine(
             phases=prepared.scenario.load,
             feed=self._feed,
@@ -90,6 +96,8 @@ class Load:
             clock=clock,
             emit=self._take,
             seed=seed,
+            share=share,
+            gate=gate,
         )
 
     async def run(self, observer: Observer, interruption: Interruption) -> None:
@@ -123,20 +131,6 @@ class Load:
             "starved_s": round(self._feed.starved_s, 3),
         }
 
-    def covered(self) -> dict[str, Any]:
-        """Return what the stamps showed; nothing where there were none."""
-        coverage = self._judging.coverage
-        coverage.close()
-        reached = coverage.reached()
-        if reached is None:
-            return {}
-        clean = not self._desk.tally.violations
-        return {
-            "coverage": asdict(reached),
-            "reach": stored_reach(coverage, self._parts.prepared.scenario, clean=clean),
-            "leak_rate_upper_95": upper_95(reached.handoffs) if clean else None,
-        }
-
     async def _to_the_end(self) -> None:
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
@@ -163,12 +157,12 @@ class Load:
         return Sampling(sampler, series, in_flight, self._clock, self.windows, self._engine.now, self._broken)
 
     def _broken(self, name: str, worst: Worst) -> None:
-        told = f"threshold {name} did not hold in the window that ended at {worst.at:.0f} s"
+        told = broken_threshold(name, worst)
         self._desk.observer.step(told)
         self._desk.halt.pull(told)
 
     def _interrupt(self, observer: Observer) -> None:
-        observer.step("stopping: what is under way is still judged; once more leaves at once")
+        observer.step(STOPPING)
         self.stop()
 
     def _ours(self) -> Mapping[FaultKind, Break]:
@@ -202,6 +196,15 @@ class Load:
         self._desk.take_note(event)
 
 
-def _inputs(prepared: Prepared, seed: int) -> Iterator[Draw]:
-    draws = planned if prepared.scenario.planned else Draws
-    return draws(prepared.scenario, prepared.population, seed)
+def broken_threshold(name: str, worst: Worst) -> str:
+    """Return what to tell of a threshold that did not hold in a window."""
+    return f"threshold {name} did not hold in the window that ended at {worst.at:.0f} s"
+
+
+def _inputs(prepared: Prepared, seed: int, share: Share) -> Iterator[Draw]:
+    if prepared.scenario.planned:
+        return planned(prepared.scenario, prepared.population, seed)
+    if share == WHOLE:
+        return Draws(prepared.scenario, prepared.population, seed)
+    own = source(seed, "worker", share.index).getrandbits(_SEED_BITS)
+    return share.numbered(Draws(prepared.scenario, share.members(prepared.population), own))

@@ -16,7 +16,7 @@ from loadcheck.run.clockwatch import Clockwatch
 from loadcheck.run.context import Context
 from loadcheck.run.observer import Observer
 from loadcheck.run.preflight import Preflight
-from loadcheck.run.preparation import Prepared, prepare
+from loadcheck.run.preparation import Known, Prepared, prepare
 from loadcheck.scenario.load import LoadedScenario
 
 
@@ -34,8 +34,16 @@ class Parts:
 
 
 @asynccontextmanager
-async def put_together(loaded: LoadedScenario, clock: Clock, observer: Observer) -> AsyncIterator[Parts]:
+async def put_together(
+    loaded: LoadedScenario, clock: Clock, observer: Observer, known: Known | None = None
+) -> AsyncIterator[Parts]:
     """Yield the parts once the target has answered as it should, and close them in the end.
+
+    Args:
+        loaded: The scenario.
+        clock: The run's clock.
+        observer: Is told of each step.
+        known: What is known from a run that this is a part of; None: it is one of its own.
 
     Raises:
         LoadcheckError: the target, the database or the scenario does not allow a run.
@@ -46,7 +54,7 @@ async def put_together(loaded: LoadedScenario, clock: Clock, observer: Observer)
         stack.push_async_callback(database.close)
         transport = transport_to(target, clock)
         stack.push_async_callback(transport.close)
-        prepared = await prepare(loaded, database, clock, observer)
+        prepared = await prepare(loaded, database, clock, observer, known)
         context = Context(prepared.population, Caller(loaded.scenario.stack.postgrest), prepared.marks.run)
         if target.database.get_secret_value():
             context.digests = await claims_digests(database, prepared.population)

@@ -1,6 +1,7 @@
 """Everything that is done before anything is sent: identities, tokens, expected rows."""
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +28,19 @@ _TOLD_EVERY_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What all workers of a run must have alike.
+
+    Attributes:
+        rows: The rows that made identities, by the index of their mix.
+        run: Eight hexadecimal digits that tell the run from others.
+    """
+
+    rows: Mapping[int, Sequence[Mapping[str, Any]]]
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """What a run needs to send and to judge."""
 
@@ -40,6 +54,13 @@ class Prepared:
     marks: Marks
     drift: Drift
 
+    @property
+    def known(self) -> Known:
+        """What whoever joins in this run must have alike."""
+        mixes = [index for index, mix in enumerate(self.scenario.identities) if mix.from_ is not None]
+        rows = {mix: [identity.variables for identity in self.population.of_mix(mix)] for mix in mixes}
+        return Known(rows, self.marks.run)
+
     def mark(self, draw: Draw) -> str:
         """Return what the rows that a draw writes carry."""
         return self.marks.text(Mark(draw.request, draw.identity, draw.seq))
@@ -52,8 +73,17 @@ class Prepared:
         return variables(self.population[draw.identity], drawn | marked)
 
 
-async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, observer: Observer) -> Prepared:
+async def prepare(
+    loaded: LoadedScenario, database: Database, clock: Clock, observer: Observer, known: Known | None = None
+) -> Prepared:
     """Make the identities, sign their tokens and read what they should get.
+
+    Args:
+        loaded: The scenario.
+        database: The oracle's.
+        clock: The run's clock.
+        observer: Is told of each step.
+        known: What is known from a run that this is a part of; None: it is one of its own.
 
     Raises:
         ScenarioError: PostgreSQL refuses SQL of the scenario.
@@ -67,7 +97,8 @@ async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, obse
     await _refuse_wrong_sql(loaded, database, expectations)
     if scenario.target.database.get_secret_value():
         await database.write_as(scenario.stack.role)
-    population = populate(scenario, await read_identities(database, scenario))
+    rows = await read_identities(database, scenario) if known is None else known.rows
+    population = populate(scenario, rows)
     _refuse_nobody(loaded, population)
     authorizations = Authorizations(mint, population, clock)
     await authorizations.sign_all(_Steps(observer, clock, "tokens signed"))
@@ -76,7 +107,7 @@ async def prepare(loaded: LoadedScenario, database: Database, clock: Clock, obse
     await oracle.read_fixed(_Steps(observer, clock, "expected answers read"))
     writes = Writes(database, expectations, clock)
     await writes.begin()
-    marks = Marks(secrets.token_hex(4))
+    marks = Marks(secrets.token_hex(4) if known is None else known.run)
     return Prepared(scenario, population, expectations, oracle, writes, mint, authorizations, marks, drift)
 
 

@@ -14,7 +14,7 @@ from loadcheck.judge.verdict import Ruling
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.series import read_series
 from loadcheck.record.stored import StoredFinding, StoredKept, StoredReach, StoredThreshold, Summary
-from loadcheck.record.stored_history import StoredHistory
+from loadcheck.record.stored_history import StoredHistory, read_history
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.record.stored_truths import StoredTruths
 from loadcheck.record.summary import RunFacts, build_summary
@@ -79,7 +79,7 @@ class _Recheck:
         rejudging = Rejudging(self.scenario, self.stored)
         tally = Tally(self.scenario, rejudging.population)
         self._start(tally)
-        history = StoredHistory(self.run.folder.history)
+        history = read_history(self.run.folder.history)
         for line in history:
             self._take(rejudging.judge(line), tally, rejudging)
         self._end(tally)

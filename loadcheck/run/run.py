@@ -10,6 +10,7 @@ from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.messages import target_url
+from loadcheck.engine.share import Share
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Outcome, decide
 from loadcheck.oracle.database import Database
@@ -27,14 +28,18 @@ from loadcheck.run.asking import Asking
 from loadcheck.run.audit import Audit
 from loadcheck.run.blindness import blind_spots, blindness
 from loadcheck.run.canaries import told_canaries, unproven
+from loadcheck.run.covered import covered
+from loadcheck.run.crew import Crew
 from loadcheck.run.desk import Desk
 from loadcheck.run.fault_figures import told_faults, unmade_faults
 from loadcheck.run.faults import Faults
 from loadcheck.run.figures import figures
 from loadcheck.run.halt import Halt
+from loadcheck.run.hands import hired
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.load import Load
+from loadcheck.run.messages import Job
 from loadcheck.run.observer import Observer
 from loadcheck.run.parts import Parts, put_together
 from loadcheck.run.powers import Powers
@@ -53,11 +58,13 @@ class RunOptions:
         seed: All inputs are drawn from it.
         out: The run folder; None for a new one below `reports/`.
         reproduce: Whether to look for the fewest exchanges that show a finding again; None: on the embedded stack only.
+        workers: How many processes share the load.
     """
 
     seed: int
     out: Path | None = None
     reproduce: bool | None = None
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +129,10 @@ class Run:
                 )
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
                 async with self._auditing(judging, desk) as audit:
-                    facts = await self._load(parts, judging, desk, faults, audit)
+                    async with self._sending(folder, parts, judging, desk, faults, audit) as load:
+                        facts = await self._load(parts, judging, desk, faults, audit, load)
                     await self._explain(parts, desk)
-            facts = replace(facts, history=history.kept, writes=audit.figures())
+            facts = replace(facts, history=desk.kept, writes=audit.figures())
             outcome = self._outcome(parts.prepared, judging, desk, facts)
             return self._write_down(folder, parts, outcome, desk, facts)
 
@@ -173,10 +181,26 @@ class Run:
         finally:
             await database.close()
 
-    async def _load(self, parts: Parts, judging: Judging, desk: Desk, faults: Faults, audit: Audit) -> RunFacts:
+    @asynccontextmanager
+    async def _sending(
+        self, folder: RunFolder, parts: Parts, judging: Judging, desk: Desk, faults: Faults, audit: Audit
+    ) -> AsyncIterator[Load | Crew]:
+        """Yield what sends, ready to begin."""
+        seed, workers = self._options.seed, self._options.workers
+        if workers == 1:
+            yield Load(parts, judging, desk, faults, audit, seed=seed, clock=self._clock)
+            return
+        known, path = parts.prepared.known, folder.path.absolute()
+        shares = [Share(index, workers) for index in range(workers)]
+        async with hired([Job(self._loaded, share, seed, self._started, path, known) for share in shares]) as hands:
+            self._observer.step(f"{workers} workers are ready")
+            yield Crew(hands, parts, judging, desk, self._clock)
+
+    async def _load(
+        self, parts: Parts, judging: Judging, desk: Desk, faults: Faults, audit: Audit, load: Load | Crew
+    ) -> RunFacts:
         told = self._told_alike(parts.prepared)
-        began, clock = self._clock.now(), self._clock
-        load = Load(parts, judging, desk, faults, audit, seed=self._options.seed, clock=clock)
+        began = self._clock.now()
         lookout = self._powers.lookout
         with lookout.during(load.stop):
             await load.run(self._observer, self._interruption)
@@ -197,7 +221,7 @@ class Run:
             windows=load.windows.worst,
             stopped=desk.halt.reason,
             lost="" if lookout.problem is None else lookout.problem.message,
-            **load.covered(),
+            **covered(judging.coverage, desk.tally),
         )
 
     def _blind_spots(self, prepared: Prepared) -> Iterator[str]:
@@ -220,6 +244,7 @@ class Run:
         blind += unmade_faults(facts.faults)
         blind += facts.writes["doubts"] if facts.writes else []
         blind += [f"{sentence} ({times} times)" for sentence, times in Counter(self._powers.lookout.revivals).items()]
+        blind += desk.doubts
         interrupted = self._interruption.code
         seen = figures(self._scenario, desk.tally, desk.findings, blind, facts, interrupted)
         return decide(seen, self._scenario.thresholds)

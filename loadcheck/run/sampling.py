@@ -42,11 +42,19 @@ class Sampling:
         try:
             while True:
                 await self.clock.sleep(_EVERY_S)
-                self._sample(began)
+                self.sample(began)
         finally:
-            self._sample(began)
+            self.sample(began)
 
-    def _sample(self, began: float) -> None:
+    def sample(self, began: float) -> None:
+        """Write a sample of what happened since the last one.
+
+        Args:
+            began: When sampling began, by the clock.
+
+        Raises:
+            EnvironmentProblem: it cannot be written.
+        """
         self.series.add(self.sampler.sample(self.clock.now() - began, self.in_flight()))
         for name, worst in self.windows.look(self.elapsed()).items():
             self.broken(name, worst)

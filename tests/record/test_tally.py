@@ -1,8 +1,10 @@
+import pickle
 import tracemalloc
 
 import pytest
 
 from loadcheck.engine.events import Lost, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.randomness import source
 from loadcheck.judge.verdict import OK, Ruling, Verdict
 from loadcheck.record.counts import Members, Recent, Texts
 from loadcheck.record.tally import Tally
@@ -169,3 +171,43 @@ def test_a_late_event_of_a_second_long_past_does_not_disturb_the_present_one() -
     recent.add(100.5)
     recent.add(36.5)
     assert recent.rate(101.0, over=1) == 1.0
+
+
+def test_tallies_of_parts_put_together_are_the_tally_of_the_whole() -> None:
+    people, chance = population(), source(3, "verdicts")
+    whole, parts = Tally(SCENARIO, people), [Tally(SCENARIO, people) for _ in range(3)]
+    for at in (whole, *parts):
+        at.phase_started(PhaseStarted(STEADY, SCENARIO.load[STEADY], 3.0))
+    for seq in range(600):
+        took = chance.expovariate(20)
+        one = exchange(seq=seq, identity=seq % len(people), phase=STEADY, at=3 + seq / 20, took=took)
+        verdict = chance.choice([OK, OK, FOREIGN, Verdict(Ruling.UNKNOWN, reason=f"reason {seq % 7}")])
+        for tally_of in (whole, chance.choice(parts)):
+            tally_of.add(one, verdict)
+    together = Tally(SCENARIO, people)
+    for _ in range(2):  # anew each time
+        together.put_together(pickle.loads(pickle.dumps(part)) for part in parts)  # noqa: S301 -- our own
+    together.check(600)
+    assert together.phases[STEADY].ended is None
+    assert together.measured.counts == whole.measured.counts
+    assert together.mixes == whole.mixes
+    assert together.identities.count == whole.identities.count
+    assert together.unexcused == whole.unexcused
+    assert together.statuses.most_common() == whole.statuses.most_common()
+    assert together.unknowns.most_common() == whole.unknowns.most_common()
+    assert together.recent.rate(30.0, over=20) == whole.recent.rate(30.0, over=20)
+    assert together.seconds == whole.seconds
+    for percent in (0, 50, 99, 100):
+        assert together.measured.latency.percentile(percent) == whole.measured.latency.percentile(percent)
+
+
+def test_a_phase_goes_on_until_every_part_has_ended_it() -> None:
+    parts = [begun(), begun(), Tally(SCENARIO, population())]
+    together = Tally(SCENARIO, population())
+    parts[0].phase_ended(PhaseEnded(STEADY, SCENARIO.load[STEADY], 5.0))
+    together.put_together(parts)
+    assert together.phases[STEADY].ended is None
+    parts[1].phase_ended(PhaseEnded(STEADY, SCENARIO.load[STEADY], 4.0))
+    together.put_together(parts)
+    assert (together.phases[STEADY].started, together.phases[STEADY].ended) == (3.0, 5.0)
+    assert together.current == STEADY

@@ -1,0 +1,216 @@
+"""The load of a run, carried by several workers: put together what they count, so that it is one run."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain, zip_longest
+from typing import Final
+
+from loadcheck.clock import Clock
+from loadcheck.engine.events import PhaseEnded, PhaseStarted
+from loadcheck.judge.outcome import Worst
+from loadcheck.record.generator import Generator
+from loadcheck.record.sampler import Sampler
+from loadcheck.record.windows import Windows
+from loadcheck.run.desk import Desk
+from loadcheck.run.hands import Hands
+from loadcheck.run.interruption import Interruption
+from loadcheck.run.judging import Judging
+from loadcheck.run.load import STOPPING, broken_threshold
+from loadcheck.run.messages import Begin, Look, Report, Stop
+from loadcheck.run.observer import Gauges, Observer
+from loadcheck.run.parts import Parts
+from loadcheck.run.sampling import Sampling
+from loadcheck.run.upkeep import Upkeep
+from loadcheck.run.uses import Confluence
+from loadcheck.tasks import ungrouped
+
+_EVERY_S: Final = 1.0
+# How long workers may take to leave at once, and write down what they have.
+_LEAVING_S: Final = 10.0
+_LATEST: Final = ("lag_p99_ms", "late_p99_ms", "starved_s")
+
+
+class Crew:
+    """Has the workers go through the phases together, and counts for the run what they have counted.
+
+    Args:
+        hands: The workers.
+        parts: The run's own, which watch the clocks.
+        judging: Where canaries and coverage go; it judges nothing itself.
+        desk: Where everything else goes.
+        clock: The run's clock.
+
+    Attributes:
+        windows: Measures the thresholds that must hold in windows.
+    """
+
+    def __init__(self, hands: Hands, parts: Parts, judging: Judging, desk: Desk, clock: Clock) -> None:
+        self._hands = hands
+        self._parts = parts
+        self._judging = judging
+        self._desk = desk
+        self._clock = clock
+        self._generator = _Together(hands)
+        self._confluence = Confluence(judging.coverage)
+        self._began = clock.now()
+        self.windows = Windows(desk.tally)
+
+    async def run(self, observer: Observer, interruption: Interruption) -> None:
+        """Run every phase; the first signal ends it in order, the second at once, both with all verdicts counted.
+
+        Raises:
+            LoadcheckError: a worker cannot go on.
+        """
+        self._began = self._clock.now()
+        interruption.soften(self._interrupt)
+        gauges = Gauges(self._now, self._in_flight, self._judging.coverage.reached)
+        self._desk.halt.arm(self.stop)
+        observer.started(self._desk.tally, gauges)
+        try:
+            await self._to_the_end()
+        except asyncio.CancelledError:
+            interruption.forgive()
+            self._hands.tell(Stop())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LEAVING_S):
+                    await self._over()
+        finally:
+            observer.finished()
+        self._conclude()
+
+    def stop(self) -> None:
+        """Have nothing more sent; `run` returns once what is under way is judged."""
+        self._hands.tell(Stop())
+
+    def generator(self) -> dict[str, float | None]:
+        """Return what loadcheck itself used and missed, in all its processes, and by how much the latest was late."""
+        told = [report.generator for report in self._reports()]
+        latest = {name: max((one[name] or 0.0 for one in told), default=0.0) for name in _LATEST}
+        return {**self._generator.figures(), "missed": self._desk.tally.missed_arrivals, **latest}
+
+    async def _to_the_end(self) -> None:
+        with ungrouped():
+            async with asyncio.TaskGroup() as tasks:
+                beside = [tasks.create_task(each) for each in (self._sample(), self._mind(), self._upkeep())]
+                for phase in range(len(self._desk.tally.scenario.load)):
+                    await self._hands.until(lambda hand, phase=phase: hand.waiting >= phase)  # type: ignore[misc]
+                    self._hands.tell(Begin(phase))
+                await self._over()
+                for task in beside:
+                    task.cancel()
+
+    async def _over(self) -> None:
+        await self._hands.until(lambda hand: hand.over)
+
+    async def _upkeep(self) -> None:
+        """Keep what the run's own process needs in the end, and count what drifts: each worker keeps its own."""
+        prepared = self._parts.prepared
+        truths = Upkeep(
+            prepared.oracle, prepared.drift, prepared.scenario.truth.every, self._desk.observer, self._clock
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._parts.clockwatch.watch())
+            tasks.create_task(truths.run())
+
+    async def _mind(self) -> None:
+        """Where a worker is lost, have the others end in order: what they would still send is no longer the run."""
+        await self._hands.until_lost()
+        self._desk.observer.step(f"stopping: {self._lost()[0]}")
+        self._hands.tell(Stop())
+
+    async def _sample(self) -> None:
+        """Have everybody report at once, every second, for as long as it runs."""
+        sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator)
+        sampling = Sampling(
+            sampler, self._desk.series, self._in_flight, self._clock, self.windows, self._now, self._broken
+        )
+        try:
+            while True:
+                await self._clock.sleep(_EVERY_S)
+                await self._look()
+                self._put_together()
+                sampling.sample(self._began)
+        finally:
+            self._put_together()
+            sampling.sample(self._began)
+
+    async def _look(self) -> None:
+        wanted = {hand.number: hand.reports + 1 for hand in self._hands.hands}
+        self._hands.tell(Look())
+        await self._hands.until(lambda hand: hand.reports >= wanted[hand.number])
+
+    def _put_together(self) -> None:
+        """Count for the run what its workers have counted in all."""
+        desk, reports = self._desk, self._reports()
+        desk.tally.put_together(report.tally for report in reports)
+        for finding in desk.findings.put_together(hand.findings for hand in self._hands.hands):
+            desk.observer.finding(finding)
+        canaries = self._judging.canaries
+        canaries.planted = sum((report.planted for report in reports), Counter())
+        canaries.passed = sum((report.passed for report in reports), Counter())
+        self._confluence.add([hand.taken() for hand in self._hands.hands])
+        if desk.tally.violations:
+            desk.halt.pull("a violation")
+
+    def _conclude(self) -> None:
+        """Count what came last, and keep what is told at the end only."""
+        self._put_together()
+        self._confluence.close()
+        finished = [hand.finished for hand in self._hands.hands if hand.finished is not None]
+        beginnings = zip_longest(*(each.beginning for each in finished))
+        self._desk.trail.begin_with(draw for draw in chain.from_iterable(beginnings) if draw is not None)
+        self._desk.elsewhere.extend(each.kept for each in finished)
+        self._desk.doubts.extend(self._lost())
+        for event, missed in self._phases():
+            self._desk.history.phase(event, missed)
+
+    def _phases(self) -> Iterator[tuple[PhaseStarted | PhaseEnded, int]]:
+        for index, phase in enumerate(self._desk.tally.phases):
+            if phase.started is not None:
+                yield PhaseStarted(index, phase.phase, phase.started), 0
+            if phase.ended is not None:
+                yield PhaseEnded(index, phase.phase, phase.ended), phase.missed
+
+    def _lost(self) -> list[str]:
+        return [
+            f"worker {hand.number} {hand.lost}: what it had done since its last report is not counted"
+            for hand in self._hands.hands
+            if hand.lost
+        ]
+
+    def _broken(self, name: str, worst: Worst) -> None:
+        told = broken_threshold(name, worst)
+        self._desk.observer.step(told)
+        self._desk.halt.pull(told)
+
+    def _interrupt(self) -> None:
+        self._desk.observer.step(STOPPING)
+        self.stop()
+
+    def _reports(self) -> list[Report]:
+        return [hand.report for hand in self._hands.hands if hand.report is not None]
+
+    def _in_flight(self) -> int:
+        return sum(report.in_flight for report in self._reports())
+
+    def _now(self) -> float:
+        return self._clock.now() - self._began
+
+
+class _Together(Generator):
+    """What all processes of loadcheck have used.
+
+    Args:
+        hands: The workers.
+    """
+
+    def __init__(self, hands: Hands) -> None:
+        super().__init__()
+        self._hands = hands
+
+    def figures(self) -> dict[str, float | None]:
+        """Return seconds of processor time, and in MB the sum of each process's largest memory."""
+        told = [super().figures(), *(hand.report.generator for hand in self._hands.hands if hand.report is not None)]
+        return {name: round(sum(one[name] or 0.0 for one in told), 3) for name in ("cpu_s", "rss_max_mb")}

@@ -1,0 +1,113 @@
+"""What a run and its workers tell each other. Nothing here knows where a worker is."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadcheck.engine.events import Draw
+from loadcheck.engine.share import Share
+from loadcheck.errors import ExitCode
+from loadcheck.judge.findings import Findings
+from loadcheck.record.coverage import Use
+from loadcheck.record.stored import StoredKept
+from loadcheck.record.tally import Tally
+from loadcheck.run.preparation import Known
+from loadcheck.scenario.load import LoadedScenario
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is to do. It holds secrets, so it goes over the line and never onto a command line.
+
+    Attributes:
+        loaded: The scenario, with its target filled in.
+        share: The worker's part of it.
+        seed: The run's seed.
+        started: When the run started, in seconds since 1970.
+        folder: The run's folder.
+        known: What all workers must have alike.
+    """
+
+    loaded: LoadedScenario = field(repr=False)
+    share: Share
+    seed: int
+    started: float
+    folder: Path
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """To a worker: begin this phase."""
+
+    phase: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """To a worker: report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """To a worker: let nothing more start; said again: leave at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """From a worker: all before this phase is over."""
+
+    phase: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """From a worker: all that it has counted and found so far.
+
+    Attributes:
+        tally: What it counted.
+        findings: What it found; None where nothing new was found since the last report.
+        planted: Canaries by the index of their request.
+        passed: Those of them that the judge took for right.
+        uses: The stamped answers since the last report: the backend's pid, and what it was used for.
+        generator: What it used itself.
+        in_flight: Exchanges sent and not yet done.
+    """
+
+    tally: Tally
+    findings: Findings | None
+    planted: Counter[int]
+    passed: Counter[int]
+    uses: Sequence[tuple[int, Use]]
+    generator: dict[str, float | None]
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """From a worker: its last report, all being judged and written.
+
+    Attributes:
+        kept: What its history kept.
+        beginning: The first exchanges that it sent.
+    """
+
+    report: Report
+    kept: StoredKept
+    beginning: Sequence[Draw]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From a worker: why it cannot go on.
+
+    Attributes:
+        message: What happened.
+        advice: What to do next.
+        code: What loadcheck is to exit with.
+    """
+
+    message: str
+    advice: str
+    code: ExitCode

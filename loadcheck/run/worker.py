@@ -1,0 +1,249 @@
+"""A worker: a process that carries out one share of a run, and reports to the run's own process.
+
+`python -m loadcheck.run.worker` takes its job from standard input and reports on standard output.
+"""
+
+import asyncio
+import signal
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import uvloop
+
+from loadcheck.clock import Clock, SystemClock
+from loadcheck.errors import ExitCode, LoadcheckError
+from loadcheck.judge.findings import Finding, Findings
+from loadcheck.record.folder import RunFolder
+from loadcheck.record.history import History
+from loadcheck.record.series import SeriesFile
+from loadcheck.record.tally import Tally
+from loadcheck.record.truth_book import Begun
+from loadcheck.run.audit import Audit
+from loadcheck.run.desk import Desk
+from loadcheck.run.faults import Faults
+from loadcheck.run.halt import Halt
+from loadcheck.run.interruption import Interruption
+from loadcheck.run.judging import Judging
+from loadcheck.run.line import Line, standard_line
+from loadcheck.run.load import Load
+from loadcheck.run.messages import Begin, Failed, Finished, Job, Look, Report, Stop, Waiting
+from loadcheck.run.observer import Gauges
+from loadcheck.run.parts import Parts, put_together
+from loadcheck.run.uses import Uses
+from loadcheck.scenario.load import LoadedScenario
+from loadcheck.scenario.thresholds import Thresholds
+
+_GONE: Final = (asyncio.IncompleteReadError, OSError)
+_BUG: Final = "This is a bug in loadcheck."
+
+
+class _Deaf(Interruption):
+    """Hears no signals: those of the terminal are for the run's own process, which says what to do."""
+
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stay deaf: the process ends."""
+
+
+class _Quiet:
+    """An observer that shows nothing: the run's own process does."""
+
+    def __init__(self) -> None:
+        self.gauges: Gauges | None = None
+
+    def step(self, text: str) -> None:
+        """Leave it out."""
+
+    def started(self, tally: Tally, gauges: Gauges) -> None:  # noqa: ARG002 -- an observer is told both
+        """Keep the gauges for the reports."""
+        self.gauges = gauges
+
+    def finding(self, finding: Finding) -> None:
+        """Leave it to the next report."""
+
+    def finished(self) -> None:
+        """Do nothing."""
+
+
+class _Gate:
+    """Holds each phase back until all workers may begin it.
+
+    Args:
+        line: Where it tells that this one waits.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._change = asyncio.Event()
+        self._opened = -1
+        self._released = False
+
+    async def wait(self, phase: int) -> None:
+        """Wait until a phase may begin."""
+        self._line.send(Waiting(phase))
+        while self._opened < phase and not self._released:
+            self._change.clear()
+            await self._change.wait()
+
+    def open(self, phase: int) -> None:
+        """Let a phase begin."""
+        self._opened = phase
+        self._change.set()
+
+    def release(self) -> None:
+        """Hold nothing back any more."""
+        self._released = True
+        self._change.set()
+
+
+@dataclass(slots=True)
+class _Worker:
+    """What has been counted, and who asks for it."""
+
+    line: Line
+    gate: _Gate
+    desk: Desk
+    judging: Judging
+    uses: Uses
+    load: Load
+    observer: _Quiet
+    interruption: Interruption
+    told: int = 0
+
+    async def follow(self) -> None:
+        """Follow the orders of the run, for as long as it runs; where there is no run any more, leave."""
+        with suppress(*_GONE):
+            while True:
+                self._obey(await self.line.receive())
+        self._stop()
+        self._stop()
+
+    def last_report(self) -> Report:
+        """Tell all that was counted and found."""
+        return self._report(self.desk.findings)
+
+    def _report(self, findings: Findings | None) -> Report:
+        desk, canaries, gauges = self.desk, self.judging.canaries, self.observer.gauges
+        return Report(
+            desk.tally,
+            findings,
+            canaries.planted,
+            canaries.passed,
+            self.uses.taken(),
+            self.load.generator(),
+            gauges.in_flight() if gauges is not None else 0,
+        )
+
+    def _new_findings(self) -> Findings | None:
+        before, self.told = self.told, len(self.desk.findings)
+        return self.desk.findings if self.told > before else None
+
+    def _obey(self, order: object) -> None:
+        match order:
+            case Begin(phase=phase):
+                self.gate.open(phase)
+            case Look():
+                self.line.send(self._report(self._new_findings()))
+            case Stop():
+                self._stop()
+
+    def _stop(self) -> None:
+        self.interruption.receive(ExitCode.INTERRUPTED)
+        self.gate.release()
+
+
+async def work(job: Job, line: Line, clock: Clock) -> None:
+    """Carry out a share of a run, and tell that it is finished.
+
+    Raises:
+        LoadcheckError: it could not begin, or could not be recorded.
+    """
+    observer, loaded = _Quiet(), _own(job.loaded, job.share.of)
+    with _Deaf() as interruption:
+        async with put_together(loaded, clock, observer, job.known) as parts:
+            faults = Faults([], {}, observer, clock, job.seed)
+            desk = _desk(job, loaded, parts, faults, observer)
+            with desk.history, desk.series:
+                worker = _worker(job, line, clock, parts, desk, faults, observer, interruption)
+                orders = asyncio.create_task(worker.follow())
+                await worker.load.run(observer, interruption)
+                orders.cancel()
+            line.send(Finished(worker.last_report(), desk.history.kept, desk.trail.beginning))
+            await line.drained()
+
+
+def _own(loaded: LoadedScenario, workers: int) -> LoadedScenario:
+    """Return the scenario without what concerns the run as a whole, which its own process looks after."""
+    limit = max(loaded.scenario.history_limit // workers, 1)
+    change = {"thresholds": Thresholds(), "history_limit": limit, "stop_on_fail": False}
+    return replace(loaded, scenario=loaded.scenario.model_copy(update=change))
+
+
+def _desk(job: Job, loaded: LoadedScenario, parts: Parts, faults: Faults, observer: _Quiet) -> Desk:
+    scenario, prepared, context = loaded.scenario, parts.prepared, parts.context
+    folder = RunFolder(job.folder, job.share.index + 1)
+    lines = [loaded.place("requests", index).line for index in range(len(scenario.requests))]
+    begun = Begun(job.seed, job.started, str(loaded.path), lines, context.run, context.digests, job.share)
+    return Desk(
+        prepared.population,
+        parts.clockwatch,
+        faults.recovery,
+        Tally(scenario, prepared.population),
+        Findings(),
+        History(folder, scenario, prepared.population, prepared.expectations, begun),
+        SeriesFile(folder.series),
+        observer,
+        Halt(observer, wanted=False),
+    )
+
+
+def _worker(  # noqa: PLR0913, PLR0917 -- what a load is made of
+    job: Job,
+    line: Line,
+    clock: Clock,
+    parts: Parts,
+    desk: Desk,
+    faults: Faults,
+    observer: _Quiet,
+    interruption: Interruption,
+) -> _Worker:
+    judging, gate = Judging(parts.prepared, parts.context, clock, desk.deliver), _Gate(line)
+    judging.coverage = uses = Uses(parts.prepared)
+    audit = Audit(
+        parts.prepared.scenario, judging.following, parts.database, clock, observer, alone=False, found=desk.found
+    )
+    load = Load(parts, judging, desk, faults, audit, seed=job.seed, clock=clock, share=job.share, gate=gate.wait)
+    return _Worker(line, gate, desk, judging, uses, load, observer, interruption)
+
+
+def _failed(error: Exception) -> Failed:
+    if isinstance(error, LoadcheckError):
+        return Failed(error.message, error.advice, error.exit_code)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+    return Failed(f"internal error in a worker: {type(error).__name__} at {place}", _BUG, ExitCode.INTERNAL)
+
+
+async def _main() -> None:
+    line = await standard_line()
+    job: Job = await line.receive()
+    try:
+        await work(job, line, SystemClock())
+    except BrokenPipeError:
+        return
+    except Exception as error:  # noqa: BLE001 -- told by the run's own process
+        line.send(_failed(error))
+        with suppress(*_GONE):
+            await line.drained()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_main())
