@@ -5,6 +5,8 @@ READY := .venv/.ready
 SCHEMAS := .venv/libexec/schemas/.ready
 CHROMIUM := $(if $(LOADCHECK_CHROMIUM)$(shell command -v chromium google-chrome),,.venv/libexec/loadcheck/chromium/usr/lib/chromium/chromium)
 NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv/libexec/loadcheck/nginx/usr/sbin/nginx)
+BENCH := .venv/libexec/bench
+PEERS := $(foreach tool,wrk hey,$(if $(shell command -v $(tool)),,.venv/libexec/loadcheck/$(tool)/usr/bin/$(tool)))
 
 .PHONY: bench browser bench-hunting crashes demo gallery million soak examples test lint format schema lock clean
 
@@ -36,7 +38,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## start-up time and peak memory with 100,000 identities, and what the stamp costs
+# Beside wrk, hey and Locust, as far as they can be had; to try it: make bench BENCH_OPTIONS='--seconds 2 --rounds 1'.
+bench: $(READY) $(NGINX) $(PEERS) $(BENCH)/.tried  ## loadcheck beside other tools; start-up, memory, the stamp's price
+	BENCH_PYTHON=$(BENCH)/bin/python $(BIN)/python bench/bench.py $(BENCH_OPTIONS)
 	$(BIN)/python bench/identities.py
 	$(BIN)/python bench/stamp.py
 
@@ -72,6 +76,8 @@ docs: $(READY)  ## remake the pages that are made from the program
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	    --extra html --extra stack --group dev pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	    --group bench --output-file bench/requirements.lock
 
 $(READY): requirements.lock pyproject.toml loadcheck/stack/npm/package-lock.json
 	$(PYTHON) -m venv .venv
@@ -91,6 +97,16 @@ $(READY): requirements.lock pyproject.toml loadcheck/stack/npm/package-lock.json
 	-cd .venv/libexec/loadcheck/chromium && apt-get -qq -o APT::Sandbox::User=root -o Debug::NoLocking=1 \
 	    -o Dir::Cache::archives=$$PWD --no-install-recommends --download-only install chromium \
 	    && for package in *.deb; do dpkg-deb -x $$package .; done
+
+# What only the bench needs: whatever cannot be had is told in its table.
+$(BENCH)/.tried: bench/requirements.lock | $(READY)
+	$(PYTHON) -m venv $(BENCH)
+	-$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	touch $@
+
+.venv/libexec/loadcheck/wrk/usr/bin/wrk .venv/libexec/loadcheck/hey/usr/bin/hey: | $(READY)
+	mkdir -p .venv/libexec/loadcheck/$(@F)
+	-cd .venv/libexec/loadcheck/$(@F) && apt-get -q -o APT::Sandbox::User=root download $(@F) && dpkg-deb -x $(@F)_*.deb .
 
 # What reports in other tools' formats are validated against: schemas that two npm packages carry.
 $(SCHEMAS): | $(READY)

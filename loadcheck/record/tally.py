@@ -112,7 +112,7 @@ class Tally:
             mine.merge(theirs)
         for counts, more in zip(chain(*self.pairs), chain(*part.pairs), strict=True):
             counts.merge(more)
-        self._excused.merge(part._excused)
+        self._excused.merge(part._excused)  # noqa: SLF001 -- of the same class
         self.statuses.merge(part.statuses)
         self.unknowns.merge(part.unknowns)
         self.identities.merge(part.identities)

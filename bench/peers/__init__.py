@@ -1,0 +1,1 @@
+"""What `make bench` measures: loadcheck beside other load tools, in one run on one machine."""
