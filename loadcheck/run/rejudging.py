@@ -15,15 +15,18 @@ from loadcheck.judge.stamp import in_context, stamp_of
 from loadcheck.judge.transactions import Transactions
 from loadcheck.judge.verdict import Cause, Ruling, Symptom, Verdict
 from loadcheck.oracle.caller import Caller
-from loadcheck.oracle.expectation import Expectations
+from loadcheck.oracle.expectation import REFUSAL, Expectations
 from loadcheck.oracle.marks import Mark, Marks
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.stored_truths import NotKept, StoredAnswer, StoredTruths
 from loadcheck.record.truth_book import asked
 from loadcheck.run.context import Context
-from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.fault import FaultKind
+from loadcheck.scenario.model import Scenario, TokenKind
 from loadcheck.scenario.names import MARK
 
+_UNAUTHORIZED: Final = 401
+_OLD_TOKENS: Final = frozenset({FaultKind.EXPIRE_TOKENS, FaultKind.ROTATE_JWT_SECRET})
 _ALTERED: Final = "what is stored of the answer is neither what was expected nor the answer as it came"
 
 
@@ -114,6 +117,9 @@ class Rejudging:
         return isinstance(answer, StoredAnswer) and answer.status not in expectation.statuses
 
     def _judged(self, exchange: Exchange, line: Mapping[str, Any], before: Verdict) -> Verdict:
+        if self._to_be_refused(line, before):
+            verdict = judge(exchange, REFUSAL, TokenKind.EXPIRED, None, {})
+            return before if isinstance(verdict, Dispute) else verdict
         draw = exchange.draw
         identity = self.population[draw.identity]
         expectation = self._expectations.of(draw.request, identity.mix)
@@ -125,6 +131,12 @@ class Rejudging:
             return unknown("its truth is not among those stored")
         verdict = judge(exchange, expectation, identity.token, truth, self._variables(draw))
         return self._settled(verdict, line, before) if isinstance(verdict, Dispute) else verdict
+
+    def _to_be_refused(self, line: Mapping[str, Any], before: Verdict) -> bool:
+        """Whether a fault had the exchange sent with a token that must be refused: a refusal was right, or lacking."""
+        fault = self._faults.get(line.get("fault", ""))
+        refused = before.ruling is Ruling.OK and line.get("status") == _UNAUTHORIZED
+        return fault is not None and fault.do in _OLD_TOKENS and (refused or before.symptom is Symptom.ACCEPTED_TOKEN)
 
     def _settled(self, dispute: Dispute, line: Mapping[str, Any], before: Verdict) -> Verdict:
         after = self._truth(line.get("after"))

@@ -195,6 +195,8 @@ async def test_expired_tokens_are_refused_while_the_others_are_served(stack: Emb
     clean(ended)
     lines = [(line.get("fault"), line["status"], line["verdict"]) for line in history(tmp_path / "run")]
     assert set(lines) == {(None, 200, "ok"), ("expire-tokens", 401, "ok")}
+    again = recheck(tmp_path / "run").summary
+    assert (again["exit_code"], again["exchanges"]) == (0, ended.summary["exchanges"])
 
 
 async def test_an_oracle_that_loses_its_connection_reads_on(stack: EmbeddedStack, tmp_path: Path) -> None:
