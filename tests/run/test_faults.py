@@ -78,8 +78,7 @@ async def run(
     stack: EmbeddedStack, folder: Path, faults: str, phase: str, more: str = "", told: Told | None = None
 ) -> tuple[Ended, Told]:
     path = folder / "scenario.yaml"
-    # Only the faults disturb: hunting gives some answers up on purpose.
-    path.write_text(f"{SCENARIO}\n{more}\nhunt: {{aborts: 0}}\nfaults: [{faults}]\nload: [{{name: load, {phase}}}]")
+    path.write_text(f"{SCENARIO}\n{more}\nfaults: [{faults}]\nload: [{{name: load, {phase}}}]")
     told = told or Told()
     target = Target(url=stack.url, database=SecretStr(stack.database), jwt=stack.jwt)
     options = RunOptions(seed=1, out=folder / "run")
