@@ -159,10 +159,10 @@ def test_while_it_starts_ctrl_c_is_an_interruption(scenario: Path, base: Path) -
 
 def test_the_end_of_a_program_ends_it(scenario: Path, base: Path) -> None:
     with up(scenario) as (process, _):
-        os.kill(next(pid for pid, line in _programs(base).items() if "postgrest.conf" in line), signal.SIGTERM)
+        os.kill(next(pid for pid, line in _programs(base).items() if "pgbouncer.ini" in line), signal.SIGTERM)
         _, said = process.communicate(timeout=10)
         assert process.returncode == ExitCode.ENVIRONMENT
-        assert said.startswith("loadcheck: PostgREST of the embedded stack ")
+        assert said.startswith("loadcheck: PgBouncer of the embedded stack ")
         assert list(base.iterdir()) == []
 
 
