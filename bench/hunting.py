@@ -32,7 +32,7 @@ from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Gauges
 from loadcheck.run.run import Run, RunOptions
 from loadcheck.scenario.load import LoadedScenario, load
-from loadcheck.scenario.model import Hunt, Phase
+from loadcheck.scenario.phase import Hunt, Phase
 from loadcheck.stack.stack import EmbeddedStack, embedded
 
 ROOT: Final = Path(__file__).parents[1]

@@ -28,7 +28,7 @@ from loadcheck.run import parts
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.run import Ended, Run, RunOptions
 from loadcheck.scenario.load import load
-from loadcheck.scenario.model import Target
+from loadcheck.scenario.target import Target
 
 SETTLED: Final = 100_000
 """Exchanges after which whatever is kept to be quick is full."""

@@ -28,7 +28,7 @@ from aiohttp import ClientSession
 from loadcheck.clock import SystemClock
 from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transports import transport_to
-from loadcheck.scenario.model import Target
+from loadcheck.scenario.target import Target
 from loadcheck.stack.ports import free_ports
 
 ROUNDS: Final = 3

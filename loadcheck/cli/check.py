@@ -7,7 +7,8 @@ import click
 from loadcheck.cli.run import overrides
 from loadcheck.errors import ExitCode
 from loadcheck.scenario.load import load
-from loadcheck.scenario.model import Phase, Scenario
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.phase import Phase
 
 
 @click.command("check", short_help="Look for mistakes in a scenario, without a server.")

@@ -17,7 +17,12 @@ from loadcheck.draft.writing import Draft
 from loadcheck.engine.messages import target_url
 from loadcheck.errors import ExitCode, UsageProblem
 from loadcheck.report.program import program
-from loadcheck.scenario.model import ClaimMix, Expect, Jwt, Request, Scenario, Stack, Target
+from loadcheck.scenario.claim_mix import ClaimMix
+from loadcheck.scenario.expect import Expect
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.request import Request
+from loadcheck.scenario.stack import Stack
+from loadcheck.scenario.target import Jwt, Target
 from loadcheck.stack.stack import embedded
 
 

@@ -25,7 +25,7 @@ from loadcheck.run.observer import Observer
 from loadcheck.run.refusals import refuse_workers
 from loadcheck.run.run import Ended, Run, RunOptions
 from loadcheck.scenario.load import LoadedScenario, load
-from loadcheck.scenario.model import Phase
+from loadcheck.scenario.phase import Phase
 from loadcheck.scenario.units import parse_duration
 
 _SEED_BITS: Final = 32

@@ -14,8 +14,10 @@ from loadcheck.identity.keys import with_secret
 from loadcheck.run.lookout import Lookout
 from loadcheck.run.observer import Observer
 from loadcheck.run.powers import Powers
+from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.load import LoadedScenario
-from loadcheck.scenario.model import Scalar, Scenario, Target
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.target import Target
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from loadcheck.tasks import ungrouped
 

@@ -16,7 +16,8 @@ from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.inspect import read_identities
 from loadcheck.scenario.load import load
-from loadcheck.scenario.model import Jwt, Scenario
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.target import Jwt
 
 
 @click.command("token")

@@ -19,8 +19,9 @@ from loadcheck.oracle.database import Database
 from loadcheck.oracle.inspect import read_identities
 from loadcheck.report.program import program
 from loadcheck.run.interruption import Interruption
+from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.load import LoadedScenario, load
-from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.model import Scenario
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from loadcheck.tasks import ungrouped
 

@@ -21,8 +21,8 @@ from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.database import GONE, Database, sql_problem
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.inspect import read_identities, sql_mistakes
+from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.load import LoadedScenario
-from loadcheck.scenario.model import Scalar
 
 T = TypeVar("T")
 

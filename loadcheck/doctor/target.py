@@ -16,7 +16,8 @@ from loadcheck.judge.errors import code_of
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.stamp import HEADER
 from loadcheck.run.preflight import any_value, date_of
-from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.model import Scenario
 
 _BROKEN: Final = (TokenKind.EXPIRED, TokenKind.WRONG_KEY, TokenKind.UNSIGNED)
 _TOTAL: Final = re.compile(r"(?:(\d+)-(\d+)|\*)/(\d+)")

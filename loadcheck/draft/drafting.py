@@ -20,7 +20,7 @@ from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.database import Database, sql_problem
 from loadcheck.scenario.binding import bind
-from loadcheck.scenario.model import Target
+from loadcheck.scenario.target import Target
 
 _LIMIT: Final = 200  # rows of an answer; more would be the same policy again
 _WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE"})

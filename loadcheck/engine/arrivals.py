@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import accumulate, count, islice, repeat, takewhile
 from random import Random
 
-from loadcheck.scenario.model import Phase
+from loadcheck.scenario.phase import Phase
 
 
 def arrivals(phase: Phase, chance: Random) -> Iterator[float]:

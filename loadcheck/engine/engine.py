@@ -15,7 +15,7 @@ from loadcheck.engine.messages import Message
 from loadcheck.engine.randomness import source
 from loadcheck.engine.share import WHOLE, Share
 from loadcheck.engine.transport import LostAnswer, Transport
-from loadcheck.scenario.model import Phase
+from loadcheck.scenario.phase import Phase
 from loadcheck.tasks import ungrouped
 
 LAG_EVERY_S: Final = 0.1

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from loadcheck.oracle.rows import digest
-from loadcheck.scenario.model import Phase, Scalar
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.phase import Phase
 
 
 @dataclass(frozen=True, slots=True)

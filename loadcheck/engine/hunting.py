@@ -11,7 +11,9 @@ from loadcheck.engine.events import Draw
 from loadcheck.engine.randomness import source
 from loadcheck.engine.turns import Turns, Weighted
 from loadcheck.engine.values import draw_all, drawn_values
-from loadcheck.scenario.model import ClaimMix, Request, Scenario, TokenKind
+from loadcheck.scenario.claim_mix import ClaimMix, TokenKind
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.request import Request
 
 # PostgreSQL plans a prepared statement anew five times and may keep a plan for everybody from the sixth run on
 # (plan_cache_mode in its manual). Two more runs for the answers of that plan to show.

@@ -15,9 +15,11 @@ from loadcheck.engine.events import Draw
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.population import Identity
 from loadcheck.oracle.stamp import NONCE_HEADER
-from loadcheck.scenario.model import Request, Scalar, Scenario
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.names import MARK
 from loadcheck.scenario.placeholders import Template, fill_value, value_names
+from loadcheck.scenario.request import Request
 
 T = TypeVar("T")
 Variables = Mapping[str, Any]

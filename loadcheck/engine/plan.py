@@ -6,7 +6,9 @@ from itertools import chain, count, repeat
 from loadcheck.engine.events import Draw
 from loadcheck.engine.values import Values, drawn_values
 from loadcheck.identity.population import Population
-from loadcheck.scenario.model import Phase, Planned, Scalar, Scenario
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.phase import Phase, Planned
 
 
 def planned(scenario: Scenario, population: Population, seed: int) -> Iterator[Draw]:

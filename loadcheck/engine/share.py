@@ -7,7 +7,7 @@ from typing import Final
 
 from loadcheck.engine.events import Draw
 from loadcheck.identity.population import Identity, Population
-from loadcheck.scenario.model import Phase
+from loadcheck.scenario.phase import Phase
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from loadcheck.clock import Clock
 from loadcheck.engine.aiohttp_transport import AiohttpTransport
 from loadcheck.engine.transport import Transport
 from loadcheck.engine.wire import WireTransport
-from loadcheck.scenario.model import Target
+from loadcheck.scenario.target import Target
 
 
 def transport_to(target: Target, clock: Clock) -> Transport:

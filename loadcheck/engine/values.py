@@ -5,7 +5,8 @@ from random import Random
 from uuid import UUID
 
 from loadcheck.engine.randomness import source
-from loadcheck.scenario.model import Choice, IntRange, Request, Scalar, Variable
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.request import Choice, IntRange, Request, Variable
 
 Values = Mapping[str, Callable[[], Scalar]]
 

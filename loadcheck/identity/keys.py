@@ -17,7 +17,7 @@ from jwt.algorithms import get_default_algorithms
 from pydantic import SecretStr
 
 from loadcheck.errors import UsageProblem
-from loadcheck.scenario.model import Algorithm, Jwt
+from loadcheck.scenario.target import Algorithm, Jwt
 
 _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 

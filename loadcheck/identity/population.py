@@ -8,7 +8,8 @@ from typing import Any, Final, overload
 
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.values import json_text, json_value, text
-from loadcheck.scenario.model import ClaimMix, Scenario, TokenKind
+from loadcheck.scenario.claim_mix import ClaimMix, TokenKind
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.placeholders import fill_value
 
 _MIXES_SHOWN: Final = 12

@@ -9,7 +9,8 @@ from typing import Any, Final
 from loadcheck.clock import Clock
 from loadcheck.identity.keys import SigningKey, fresh_key, signing_key
 from loadcheck.identity.population import Identity
-from loadcheck.scenario.model import Jwt, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.target import Jwt
 
 FAR_S: Final = 3600
 """How far expired and not-yet-valid tokens are off, in seconds; PostgREST forgives 30."""

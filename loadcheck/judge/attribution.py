@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from loadcheck.judge.inspection import Discrepancy, Wrong
 from loadcheck.judge.judge import unknown, violation
 from loadcheck.judge.verdict import Evidence, Symptom, Verdict
-from loadcheck.scenario.model import Does
+from loadcheck.scenario.writes import Does
 
 
 @dataclass(frozen=True, slots=True)

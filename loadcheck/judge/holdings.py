@@ -8,7 +8,7 @@ from typing import Final
 
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.judge.writes import ABSENT, BEFORE, Ended, Look, Write, idle, remaining
-from loadcheck.scenario.model import Does
+from loadcheck.scenario.writes import Does
 
 LINGERS_S: Final = 150.0
 """A write whose answer was lost may still happen for so long: PgBouncer alone lets one wait for 120 s."""

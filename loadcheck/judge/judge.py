@@ -18,7 +18,7 @@ from loadcheck.judge.verdict import OK, Cause, Evidence, Ruling, Symptom, Verdic
 from loadcheck.oracle.expectation import Expectation
 from loadcheck.oracle.rows import as_rows, parse, row_digest, split
 from loadcheck.oracle.truth import Truth
-from loadcheck.scenario.model import TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.placeholders import fill_value
 
 _EXCERPT: Final = 200

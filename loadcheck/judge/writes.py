@@ -14,7 +14,7 @@ from typing import Final
 
 from loadcheck.engine.events import Answer, Draw
 from loadcheck.judge.errors import code_of, is_outage
-from loadcheck.scenario.model import Does
+from loadcheck.scenario.writes import Does
 
 ABSENT: Final = -1
 """The value of a row that is not there; any other value is the `seq` of the write that made it."""

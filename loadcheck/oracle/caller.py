@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.population import Identity
-from loadcheck.scenario.model import Scalar
+from loadcheck.scenario.base import Scalar
 
 _STEP: Final = re.compile(r'\.(?:([A-Za-z0-9_]+)|"([^"]+)")|\[(\d+)\]')
 

@@ -7,8 +7,12 @@ from typing import Any, Final
 
 from loadcheck.oracle.query import Query
 from loadcheck.scenario.binding import bind
-from loadcheck.scenario.model import ClaimMix, Expect, Request, Scenario, TokenKind, Written
+from loadcheck.scenario.claim_mix import ClaimMix, TokenKind
+from loadcheck.scenario.expect import Expect
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.placeholders import Template
+from loadcheck.scenario.request import Request
+from loadcheck.scenario.writes import Written
 
 Loc = tuple[str | int, ...]
 """Where in the scenario something stands, such as `("requests", 0, "expect")`."""

@@ -18,7 +18,8 @@ from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.query import Bindings, Query, Raw
 from loadcheck.oracle.truth import Reading, Truth, reading_of, truth_of
 from loadcheck.oracle.truths import Question, Truths
-from loadcheck.scenario.model import Scalar, Scenario
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.placeholders import fill_value
 
 _BATCH: Final = 1_000

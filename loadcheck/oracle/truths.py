@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from loadcheck.oracle.truth import Truth
-from loadcheck.scenario.model import Scalar
+from loadcheck.scenario.base import Scalar
 
 # Enough for every draw that is ahead or in flight many times over; about 20 MB.
 _DRAWN_KEPT: Final = 50_000

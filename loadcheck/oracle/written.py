@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from loadcheck.oracle.database import Connection, Database, connect
 from loadcheck.oracle.marks import Marks
-from loadcheck.scenario.model import Table
+from loadcheck.scenario.writes import Table
 
 SEPARATOR: Final = "\x1f"
 """Stands between the values of several owner columns; no key of theirs holds it."""

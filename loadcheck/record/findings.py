@@ -18,7 +18,8 @@ from loadcheck.record.stored import (
     StoredMessage,
     StoredReproduction,
 )
-from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.problems import Place
 
 _LEFT_OUT: Final = {"authorization", "user-agent", NONCE_HEADER.lower()}

@@ -13,7 +13,9 @@ from loadcheck.identity.population import Identity
 from loadcheck.judge.findings import Finding, Reproduction
 from loadcheck.oracle.stamp import NONCE_HEADER
 from loadcheck.record.stored import StoredReproduction
-from loadcheck.scenario.model import Planned, Scenario, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.phase import Planned
 from loadcheck.scenario.redaction import secret_headers
 from loadcheck.scenario.replay import Replay, replay_yaml, variable
 

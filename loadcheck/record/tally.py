@@ -9,7 +9,8 @@ from loadcheck.engine.events import Answer, Exchange, Lost, Missed, PhaseEnded, 
 from loadcheck.identity.population import Identity
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.counts import Counts, Members, Recent, Texts, Timed
-from loadcheck.scenario.model import Phase, Scenario
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.phase import Phase
 
 _SHARED: Final = frozenset({"scenario", "population"})
 

@@ -5,7 +5,7 @@ from typing import Final
 from loadcheck.record.span import Reached
 from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import milliseconds, plural, rate, seconds
-from loadcheck.scenario.model import Phase
+from loadcheck.scenario.phase import Phase
 
 _MS: Final = 1000
 _TEN: Final = 10

@@ -26,7 +26,8 @@ from loadcheck.record.stored import StoredWrites
 from loadcheck.run.following import Following, exchange_of
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.fault import FaultKind
-from loadcheck.scenario.model import Does, Scenario
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.writes import Does
 
 _OFF: Final = "PostgreSQL runs with {} = off: a crash of it loses writes that it has acknowledged"
 _TRIES: Final = 20

@@ -16,7 +16,8 @@ from loadcheck.oracle.expectation import Expectation
 from loadcheck.oracle.truth import Truth
 from loadcheck.record.stored import StoredCanaries
 from loadcheck.record.tally import Tally
-from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.model import Scenario
 
 _EVERY: Final = 200
 _KEPT: Final = 16  # right answers of a request, among which another identity's is looked for

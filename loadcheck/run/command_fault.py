@@ -13,7 +13,7 @@ from typing import Final
 
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.scenario.fault import Fault
-from loadcheck.scenario.model import Target
+from loadcheck.scenario.target import Target
 
 _ENDS_WITHIN_S: Final = 60.0
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")

@@ -14,7 +14,7 @@ from loadcheck.run.observer import Observer
 from loadcheck.run.recovery import Recovery, Window
 from loadcheck.run.schedule import Occurrence, occurrences
 from loadcheck.scenario.fault import OURS, Fault, FaultKind
-from loadcheck.scenario.model import Jwt
+from loadcheck.scenario.target import Jwt
 
 Break = Callable[[Fault, Random], AbstractAsyncContextManager[Jwt | None]]
 """Makes a fault: it begins as the context is entered, and is mended as that is left. Draws from the randomness given.

@@ -25,8 +25,9 @@ from loadcheck.oracle.rows import as_rows, parse
 from loadcheck.oracle.written import WrittenTable
 from loadcheck.run.naming import Naming, keyless
 from loadcheck.run.preparation import Prepared
-from loadcheck.scenario.model import Does, Request
 from loadcheck.scenario.placeholders import Template
+from loadcheck.scenario.request import Request
+from loadcheck.scenario.writes import Does
 
 _WAITING: Final = 5_000
 _WITH_CONTENT: Final = frozenset({200, 206})

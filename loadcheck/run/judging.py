@@ -27,7 +27,7 @@ from loadcheck.run.exposure import Exposure
 from loadcheck.run.following import Following
 from loadcheck.run.preparation import Prepared
 from loadcheck.run.recognition import Recognition
-from loadcheck.scenario.model import TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
 
 _SETTLED_AT_ONCE: Final = 256
 _DISPUTES_WAITING: Final = 5_000

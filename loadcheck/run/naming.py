@@ -11,8 +11,8 @@ from loadcheck.judge.writes import Write
 from loadcheck.oracle.marks import Mark, Marks
 from loadcheck.oracle.rows import show
 from loadcheck.oracle.written import SEPARATOR, Found
-from loadcheck.scenario.model import Table
 from loadcheck.scenario.placeholders import Template, text
+from loadcheck.scenario.writes import Table
 
 
 class Naming:

@@ -18,7 +18,9 @@ from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
 from loadcheck.judge.errors import code_of, is_outage
 from loadcheck.oracle.rows import parse
 from loadcheck.run.preparation import Prepared
-from loadcheck.scenario.model import Choice, IntRange, Scalar, TokenKind, Variable
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.request import Choice, IntRange, Variable
 
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401

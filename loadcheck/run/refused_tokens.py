@@ -12,8 +12,9 @@ from loadcheck.engine.events import Draw
 from loadcheck.engine.messages import Message
 from loadcheck.engine.randomness import source
 from loadcheck.run.preparation import Prepared
+from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.fault import Fault, FaultKind
-from loadcheck.scenario.model import Jwt, TokenKind
+from loadcheck.scenario.target import Jwt
 
 _SHARE: Final = 0.1
 _READS: Final = frozenset({"GET", "HEAD"})

@@ -21,8 +21,9 @@ from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.stored_truths import NotKept, StoredAnswer, StoredTruths
 from loadcheck.record.truth_book import asked
 from loadcheck.run.context import Context
+from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.fault import FaultKind
-from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.names import MARK
 
 _UNAUTHORIZED: Final = 401

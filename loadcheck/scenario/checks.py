@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from loadcheck.scenario.claim_mix import ClaimMix
 from loadcheck.scenario.document import Document, Loc
+from loadcheck.scenario.expect import Expect
 from loadcheck.scenario.fault_checks import check_faults
 from loadcheck.scenario.files import check_private_key, check_sql_files
-from loadcheck.scenario.model import ClaimMix, Expect, Phase, Request
 from loadcheck.scenario.names import Known, Names, in_sql, variables_of
 from loadcheck.scenario.parts import Part, Parts
+from loadcheck.scenario.phase import Phase
 from loadcheck.scenario.placeholders import value_names
 from loadcheck.scenario.plans import check_plans
 from loadcheck.scenario.problems import Hint, Problems, did_you_mean
 from loadcheck.scenario.programs import check_programs
+from loadcheck.scenario.request import Request
 from loadcheck.scenario.settings import check_settings
 from loadcheck.scenario.statements import inspect
 from loadcheck.scenario.writing import check_writing

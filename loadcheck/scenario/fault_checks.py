@@ -5,10 +5,10 @@ from typing import Final
 
 from loadcheck.scenario.document import Document, Loc
 from loadcheck.scenario.fault import Fault, FaultKind
-from loadcheck.scenario.model import PgBouncer, Pooler
 from loadcheck.scenario.parts import Parts
 from loadcheck.scenario.problems import Hint, Problems
 from loadcheck.scenario.programs import check_command
+from loadcheck.scenario.stack import PgBouncer, Pooler
 
 FAULT_PLACEHOLDERS: Final = ("url", "database", "folder", "python")
 """The target, the oracle's DSN, the scenario's folder, and the Python that runs loadcheck."""

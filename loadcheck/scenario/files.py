@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from loadcheck.scenario.document import Document, Loc
-from loadcheck.scenario.model import Jwt
 from loadcheck.scenario.problems import Place, Problems, nearest
 from loadcheck.scenario.statements import syntax_mistake
+from loadcheck.scenario.target import Jwt
 
 _PARSED_MAX_BYTES: Final = 20_000_000
 _LISTED: Final = 1_000

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from loadcheck.scenario.model import PgBouncer, Phase, Scenario, Stack
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.phase import Phase
+from loadcheck.scenario.stack import PgBouncer, Stack
 
 _ALONE: Final = 120
 _CROWD: Final = 720

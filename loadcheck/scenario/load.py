@@ -13,12 +13,13 @@ from loadcheck.scenario.document import Document
 from loadcheck.scenario.files import missing_file_hint
 from loadcheck.scenario.hunting import with_hunting_phases
 from loadcheck.scenario.mistakes import report, report_contradictions
-from loadcheck.scenario.model import Scenario, Target
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.overrides import override
 from loadcheck.scenario.parts import Parts
 from loadcheck.scenario.problems import Place, Problem, Problems, ScenarioError
 from loadcheck.scenario.reader import read
 from loadcheck.scenario.redaction import redacted_yaml
+from loadcheck.scenario.target import Target
 
 _MAX_BYTES: Final = 4_000_000
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from loadcheck.scenario.binding import CLAIMS
-from loadcheck.scenario.model import ClaimMix, Request
+from loadcheck.scenario.claim_mix import ClaimMix
 from loadcheck.scenario.parts import Part, Parts
+from loadcheck.scenario.request import Request
 from loadcheck.scenario.statements import inspect
 
 MARK: Final = "mark"

@@ -6,10 +6,16 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from loadcheck.scenario.claim_mix import ClaimMix
 from loadcheck.scenario.document import Loc
 from loadcheck.scenario.fault import Fault
-from loadcheck.scenario.model import ClaimMix, Phase, Request, Scenario, Stack, Table, Target
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.phase import Phase
 from loadcheck.scenario.problems import nearest
+from loadcheck.scenario.request import Request
+from loadcheck.scenario.stack import Stack
+from loadcheck.scenario.target import Target
+from loadcheck.scenario.writes import Table
 
 M = TypeVar("M", bound=BaseModel)
 _NAMING: Final = ("claims", "from", "vars", "as", "name")

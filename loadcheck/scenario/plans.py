@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loadcheck.scenario.claim_mix import ClaimMix
 from loadcheck.scenario.document import Document, Loc
-from loadcheck.scenario.model import ClaimMix, Phase, Planned, Request
 from loadcheck.scenario.parts import Part, Parts
+from loadcheck.scenario.phase import Phase, Planned
 from loadcheck.scenario.problems import Problems, did_you_mean
+from loadcheck.scenario.request import Request
 
 
 def check_plans(parts: Parts, document: Document, problems: Problems) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from typing import Final
 
 from loadcheck.scenario.document import Document, Loc
-from loadcheck.scenario.model import Program, Stack
 from loadcheck.scenario.problems import Problems
+from loadcheck.scenario.stack import Program, Stack
 
 POOLER_PLACEHOLDERS: Final = ("port", "database", "upstream", "folder", "python")
 """Where to listen, the DSN of PostgreSQL under two names, a folder of its own, and the Python that runs loadcheck."""

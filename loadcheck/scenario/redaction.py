@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import yaml
 
-from loadcheck.scenario.model import Request, Scenario
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.request import Request
 
 HIDDEN: Final = "[redacted]"
 """What stands in place of a secret."""

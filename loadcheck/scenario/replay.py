@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadcheck.scenario.model import Planned, Scenario
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.phase import Planned
 from loadcheck.scenario.redaction import HIDDEN, as_yaml, redacted
 
 

@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any, Final
 
 from loadcheck.scenario.document import Loc
-from loadcheck.scenario.model import METHODS, Scenario
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.request import METHODS
 
 _VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
 _SCALARS: Final = frozenset({"integer", "number", "boolean"})

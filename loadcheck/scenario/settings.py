@@ -3,8 +3,8 @@
 from typing import Final
 
 from loadcheck.scenario.document import Document
-from loadcheck.scenario.model import Stack
 from loadcheck.scenario.problems import Problems, nearest
+from loadcheck.scenario.stack import Stack
 
 _POSTGREST: Final = frozenset(
     {

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadcheck.scenario.document import Document, Loc
-from loadcheck.scenario.model import Does, Request, Table, Written
 from loadcheck.scenario.names import MARK, Names, of_mix, union
 from loadcheck.scenario.parts import Part, Parts
 from loadcheck.scenario.placeholders import Template, value_names
 from loadcheck.scenario.problems import Problems, did_you_mean
+from loadcheck.scenario.request import Request
+from loadcheck.scenario.writes import Does, Table, Written
 
 # Parameters of a path that choose no rows: https://docs.postgrest.org/en/v12/references/api/tables_views.html
 _NO_FILTERS: Final = frozenset({"select", "columns", "on_conflict", ""})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from loadcheck.scenario.model import Program
+from loadcheck.scenario.stack import Program
 from loadcheck.stack.account import private_folder
 from loadcheck.stack.launch import Launcher, port_answers
 from loadcheck.stack.ports import on_free_ports

@@ -12,7 +12,7 @@ import asyncpg
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.identity.keys import signing_key
 from loadcheck.scenario.fault import Fault, FaultKind
-from loadcheck.scenario.model import Jwt
+from loadcheck.scenario.target import Jwt
 from loadcheck.stack.keys import renewed
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.network import Network

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from loadcheck.identity.keys import fresh_key
-from loadcheck.scenario.model import Jwt
+from loadcheck.scenario.target import Jwt
 from loadcheck.stack.account import private_file
 
 _SECRET_BYTES: Final = 64  # enough for HS512

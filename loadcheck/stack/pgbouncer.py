@@ -8,7 +8,8 @@ from typing import Final
 import asyncpg
 
 from loadcheck.errors import UsageProblem
-from loadcheck.scenario.model import PgBouncer, Scalar
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.stack import PgBouncer
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.ports import LOOPBACK, on_free_ports
 from loadcheck.stack.postgres import DATABASE, Login

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import asyncpg
 
 from loadcheck.errors import UsageProblem
-from loadcheck.scenario.model import PgBouncer, Scalar, Stack
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.stack import PgBouncer, Stack
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.ports import LOOPBACK, on_free_ports
 from loadcheck.stack.processes import Order, Process, children, killed

@@ -13,7 +13,8 @@ import aiohttp
 
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.oracle.stamp import FUNCTION
-from loadcheck.scenario.model import PgBouncer, Scalar, Stack
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.stack import PgBouncer, Stack
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.ports import LOOPBACK, on_free_ports
 from loadcheck.stack.processes import Order, Process

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from loadcheck.errors import UsageProblem
-from loadcheck.scenario.model import Scalar
+from loadcheck.scenario.base import Scalar
 
 
 def whole_number(settings: Mapping[str, Scalar], name: str, default: int, where: str) -> int:

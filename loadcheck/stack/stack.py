@@ -13,9 +13,12 @@ from loadcheck.identity.keys import signing_key
 from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.stamp import stamp_sql
+from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.fault import FaultKind
-from loadcheck.scenario.model import Jwt, PgBouncer, Scalar, Scenario, Stack
-from loadcheck.scenario.model import Program as Command
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.stack import PgBouncer, Stack
+from loadcheck.scenario.stack import Program as Command
+from loadcheck.scenario.target import Jwt
 from loadcheck.stack.account import unprivileged
 from loadcheck.stack.commands import run_command
 from loadcheck.stack.faults import Break, StackFaults

@@ -5,7 +5,7 @@ import pytest
 
 from loadcheck.errors import ExitCode
 from loadcheck.identity.keys import fresh_key
-from loadcheck.scenario.model import Algorithm
+from loadcheck.scenario.target import Algorithm
 from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import Ended, loadcheck
 

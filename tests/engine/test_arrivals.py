@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from loadcheck.engine.arrivals import arrivals
 from loadcheck.engine.randomness import source
-from loadcheck.scenario.model import Phase
+from loadcheck.scenario.phase import Phase
 
 
 def times(chance: Random | None = None, **phase: object) -> list[float]:

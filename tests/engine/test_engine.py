@@ -11,7 +11,7 @@ from loadcheck.engine.events import Draw, Event, Exchange, Lost, Missed, PhaseEn
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Headers, Message
 from loadcheck.errors import UsageProblem
-from loadcheck.scenario.model import Phase
+from loadcheck.scenario.phase import Phase
 from tests.engine.virtual import Scripted, VirtualClock, virtually
 
 MIDWAY = 0.06

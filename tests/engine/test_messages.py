@@ -12,7 +12,8 @@ from loadcheck.engine.events import Draw
 from loadcheck.engine.messages import Composer, Message
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.population import Identity
-from loadcheck.scenario.model import Scalar, Scenario
+from loadcheck.scenario.base import Scalar
+from loadcheck.scenario.model import Scenario
 
 BASE = "http://localhost:3000"
 

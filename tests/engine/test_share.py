@@ -10,7 +10,7 @@ from loadcheck.engine.draws import Draws
 from loadcheck.engine.randomness import source
 from loadcheck.engine.share import WHOLE, Share
 from loadcheck.identity.population import populate
-from loadcheck.scenario.model import Phase
+from loadcheck.scenario.phase import Phase
 from tests.pets import pets
 
 WORKERS = st.integers(1, 9)

@@ -8,7 +8,8 @@ import pytest
 from loadcheck.identity.authorizations import Authorizations
 from loadcheck.identity.population import Identity, Population
 from loadcheck.identity.tokens import Mint
-from loadcheck.scenario.model import Jwt, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.target import Jwt
 from tests.identity.hand_clock import HandClock
 
 SECRET = "correct horse battery staple, twice over"

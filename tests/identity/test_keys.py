@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.keys import SigningKey, fresh_key, signing_key
-from loadcheck.scenario.model import Algorithm, Jwt
+from loadcheck.scenario.target import Algorithm, Jwt
 
 SECRET = "correct horse battery staple, twice over"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)

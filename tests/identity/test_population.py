@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from loadcheck.errors import UsageProblem
 from loadcheck.identity.population import Identity, Population, bindings, populate, variables
-from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.model import Scenario
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -12,7 +12,9 @@ from loadcheck.clock import SystemClock
 from loadcheck.identity.keys import fresh_key
 from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
-from loadcheck.scenario.model import Algorithm, Jwt, Scenario, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.target import Algorithm, Jwt
 from loadcheck.stack.stack import embedded
 
 SECRET = "correct horse battery staple, twice over, and then once more for HS512"

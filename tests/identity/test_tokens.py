@@ -12,7 +12,8 @@ from loadcheck.errors import UsageProblem
 from loadcheck.identity.keys import fresh_key
 from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import FAR_S, Mint
-from loadcheck.scenario.model import Algorithm, Jwt, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.target import Algorithm, Jwt
 from tests.identity.hand_clock import HandClock
 
 SECRET = "correct horse battery staple, twice over"

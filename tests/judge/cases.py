@@ -11,7 +11,8 @@ from loadcheck.judge.settle import settle
 from loadcheck.judge.verdict import Verdict
 from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.truth import Reading, reading_of
-from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.model import Scenario
 
 Rows = Sequence[Any]
 

@@ -10,7 +10,8 @@ from loadcheck.judge.owners import NOBODY
 from loadcheck.judge.settle import settle
 from loadcheck.judge.verdict import Cause, Ruling, Symptom
 from loadcheck.oracle.expectation import Expectations
-from loadcheck.scenario.model import Scenario, TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
+from loadcheck.scenario.model import Scenario
 from tests.judge.cases import ROWS, body, exchange, expectation, reading, verdict
 
 MINE = [{"id": 1}, {"id": 2}]

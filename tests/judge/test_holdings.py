@@ -12,7 +12,7 @@ from loadcheck.judge.holdings import LINGERS_S, Holdings, Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Sighting, Wrong
 from loadcheck.judge.writes import Ended, Look, Write, ended
 from loadcheck.oracle.marks import Mark
-from loadcheck.scenario.model import Does
+from loadcheck.scenario.writes import Does
 
 TABLE = "entries"
 OWNERS = "ab"

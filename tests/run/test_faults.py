@@ -21,7 +21,8 @@ from loadcheck.run.recheck import recheck
 from loadcheck.run.run import Ended, Run, RunOptions
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.load import load
-from loadcheck.scenario.model import Scenario, Target
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.target import Target
 from loadcheck.stack.processes import children
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from tests.cli.command import history

@@ -13,7 +13,7 @@ from loadcheck.oracle.rows import digest
 from loadcheck.oracle.truth import Truth
 from loadcheck.run import recognition as module
 from loadcheck.run.recognition import Recognition
-from loadcheck.scenario.model import TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
 from tests.judge.cases import ROWS, body, exchange, expectation, reading
 
 TRUTHS: list[Truth | None] = [reading([{"id": 1}]).truth, reading([{"id": 1}]).truth, reading([{"id": 2}]).truth, None]

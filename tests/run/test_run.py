@@ -18,7 +18,7 @@ from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Gauges
 from loadcheck.run.run import Ended, Run, RunOptions
 from loadcheck.scenario.load import load
-from loadcheck.scenario.model import Target
+from loadcheck.scenario.target import Target
 from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import history
 

@@ -3,9 +3,11 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.load import load
-from loadcheck.scenario.model import Choice, IntRange, PgBouncer, TokenKind
+from loadcheck.scenario.request import Choice, IntRange
 from loadcheck.scenario.schema import json_schema
+from loadcheck.scenario.stack import PgBouncer
 from tests.scenario.files import loaded
 
 SAMPLE = """\

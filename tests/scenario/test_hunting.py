@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from loadcheck.scenario.hunting import with_hunting_phases
-from loadcheck.scenario.model import Phase, Scenario
+from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.phase import Phase
 
 
 def hunted(load: list[dict[str, Any]], **more: Any) -> list[Phase]:

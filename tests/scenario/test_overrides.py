@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from loadcheck.scenario.model import PgBouncer
+from loadcheck.scenario.stack import PgBouncer
 from tests.scenario.files import MINIMAL, loaded, told
 
 TEXT = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from loadcheck.scenario.model import Planned
+from loadcheck.scenario.phase import Planned
 from loadcheck.scenario.replay import Replay, replay_yaml
 from tests.scenario.files import loaded
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loadcheck.scenario.model import Does
+from loadcheck.scenario.writes import Does
 from tests.scenario.files import loaded, told
 
 TABLES = """\

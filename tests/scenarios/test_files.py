@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from loadcheck.judge.verdict import Cause, Symptom
+from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.load import load
-from loadcheck.scenario.model import TokenKind
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(path for path in SCENARIOS.rglob("*.yaml") if path.name != "expected.yaml")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from loadcheck.errors import UsageProblem
-from loadcheck.scenario.model import Algorithm
+from loadcheck.scenario.target import Algorithm
 from loadcheck.stack.postgrest import rest_settings
 from loadcheck.stack.programs import POSTGREST, Finder
 from loadcheck.stack.stack import embedded

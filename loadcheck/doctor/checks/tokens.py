@@ -5,7 +5,7 @@ from typing import Final
 
 from loadcheck.doctor.line import About, Line, ok, unusable, warning, wrong
 from loadcheck.doctor.target import Target, Trial
-from loadcheck.scenario.model import TokenKind
+from loadcheck.scenario.claim_mix import TokenKind
 
 _UNAUTHORIZED: Final = 401
 _ANY_SUCCESS: Final = range(200, 300)
