@@ -36,8 +36,8 @@ GROWTH: Final = 0.05
 
 IDENTITIES: Final = 1_000
 _BACKENDS: Final = 8
-_BACKEND_LIVES: Final = 50_000  # exchanges, after which a new one takes its place
-_RARE: Final = 1_000
+BACKEND_LIVES: Final = 50_000  # exchanges, after which a new one takes its place
+RARE: Final = 1_000
 _PAGE: Final = resource.getpagesize()
 
 SCENARIO: Final = """
@@ -84,10 +84,10 @@ class NullServer:
             return Answer(200, {}, b"{}", began, self._clock.now())
         _, _, identity, seq = nonce.split("-")
         number = int(seq)
-        if number % _RARE == 1:
+        if number % RARE == 1:
             raise LostAnswer(Lost.DISCONNECTED)
-        body = _body(message.url, int(identity) + (number % _RARE == 0))
-        backend = number // _BACKEND_LIVES * _BACKENDS + number % _BACKENDS
+        body = _body(message.url, int(identity) + (number % RARE == 0))
+        backend = number // BACKEND_LIVES * _BACKENDS + number % _BACKENDS
         stamp = f"{1000 + backend}@7 {number * 7 + 1} - {nonce} reader"
         headers = {"content-type": "application/json", HEADER: stamp}
         return Answer(200, headers, body, began, self._clock.now())

@@ -5,7 +5,7 @@ A backend needs several round trips for each transaction, and its transaction ti
 and given out again, or two requests ran inside one transaction.
 """
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,8 @@ from loadcheck.judge.stamp import Earlier, Stamp
 
 # About 4 MB. What a cache gives out later than this is still told by its nonce.
 _REMEMBERED: Final = 10_000
+# More than a PostgreSQL ever has at once: one that was silent longer than so many others has ended.
+_BACKENDS_KEPT: Final = 1_024
 # Answers of one transaction are read nearly together. Much later, its time may have come again: clocks are set back.
 _TOGETHER: Final = 8
 # A clock that ticks in whole milliseconds gives two transactions one time.
@@ -37,7 +39,7 @@ class Transactions:
 
     def __init__(self) -> None:
         self._answered: OrderedDict[tuple[_Backend, int], _Answered] = OrderedDict()
-        self._turns: Counter[_Backend] = Counter()
+        self._turns: OrderedDict[_Backend, int] = OrderedDict()
 
     def earlier(self, stamp: Stamp, draw: Draw) -> Earlier | None:
         """Return whom a transaction answered before; None when it is new, and remember it.
@@ -49,8 +51,7 @@ class Transactions:
         if stamp.at % _TICK_US == 0:
             return None
         backend = (stamp.server, stamp.pid)
-        self._turns[backend] += 1
-        turn = self._turns[backend]
+        turn = self._turn(backend)
         first = self._answered.setdefault((backend, stamp.at), _Answered(stamp, draw, turn))
         if first.draw.seq != draw.seq:
             source = None if first.draw.identity == draw.identity else first.draw.identity
@@ -58,3 +59,11 @@ class Transactions:
         if len(self._answered) > _REMEMBERED:
             self._answered.popitem(last=False)
         return None
+
+    def _turn(self, backend: _Backend) -> int:
+        """Return the how many-th answer of its backend this is."""
+        turn = self._turns[backend] = self._turns.get(backend, 0) + 1
+        self._turns.move_to_end(backend)
+        if len(self._turns) > _BACKENDS_KEPT:
+            self._turns.popitem(last=False)
+        return turn

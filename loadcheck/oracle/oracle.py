@@ -130,14 +130,19 @@ class Oracle:
         """Return every identity's truth for the same request and the same drawn values."""
         if not self._expectation(question).drawn:
             return list(self._truths.of_request(question.request))
-        asked = self._everyone(question)
-        await self.prepare(asked)
-        return [(one.identity, truth) for one in asked if (truth := self.truth(one)) is not None]
+        known = {one: self.truth(one) for one in self._everyone(question)}
+        missing = [one for one, truth in known.items() if truth is None]
+        known.update(zip(missing, await self._read_once(missing), strict=True))
+        return [(one.identity, truth) for one, truth in known.items() if truth is not None]
 
     async def neighbours_again(self, question: Question) -> list[tuple[int, Truth]]:
         """Return the same, read anew."""
         asked = self._everyone(question)
-        return [(one.identity, reading.truth) for one, reading in zip(asked, await self.read_again(asked), strict=True)]
+        if self._expectation(question).drawn:
+            truths = await self._read_once(asked)
+        else:
+            truths = [reading.truth for reading in await self.read_again(asked)]
+        return [(one.identity, truth) for one, truth in zip(asked, truths, strict=True)]
 
     def as_identity(self, identity: int) -> AbstractAsyncContextManager[Connection]:
         """Return what yields a fresh connection in a transaction set up as PostgREST sets up an identity's.
@@ -174,6 +179,10 @@ class Oracle:
         self._truths.keep_fixed(question, truth)
         if known is not None and not known.agrees(truth):
             self._changed(question.request)
+
+    async def _read_once(self, questions: Sequence[Question]) -> list[Truth]:
+        """Read truths and do not keep them: everybody's, for one draw, would push out what is about to be sent."""
+        return [truth_of(*raw) for raw in await self._read(questions)]
 
     async def _read(self, questions: Sequence[Question]) -> list[Raw]:
         """Read in as few statements as there are expectations; in the order of the questions."""

@@ -7,8 +7,9 @@ from typing import Final, Protocol
 from loadcheck.oracle.truth import Truth
 from loadcheck.scenario.base import Scalar
 
-# Enough for every draw that is ahead or in flight many times over; about 20 MB.
-_DRAWN_KEPT: Final = 50_000
+# Enough for every draw that is ahead or in flight many times over; about 10 MB. It is full, and its tables have their
+# last size, well before exchange 100,000.
+_DRAWN_KEPT: Final = 20_000
 
 
 class Question(Protocol):

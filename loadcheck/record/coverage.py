@@ -13,7 +13,9 @@ from loadcheck.record.span import Reached, Span
 
 # Answers of one backend are read nearly in the order in which they were made: this many are kept to put them in order.
 _REORDERED: Final = 8
-# More than a PostgreSQL ever has at once: one that was idle longer than so many others has ended.
+# Of as many backends at a time: whatever is still to come of one that was silent longer than so many others is new.
+_AWAKE: Final = 128
+# More than a PostgreSQL ever has at once: one that was silent longer than so many others has ended.
 _BACKENDS_KEPT: Final = 1024
 
 
@@ -56,18 +58,19 @@ class Coverage:
         self.phases = [Span(telling) for _ in range(phases)]
         self._exposes = exposes
         self._recent: OrderedDict[int, list[Use]] = OrderedDict()
+        self._silent: OrderedDict[int, Use] = OrderedDict()
 
     def add(self, pid: int, use: Use) -> None:
         """Count one stamped answer of a backend."""
         for span in (self.run, self.phases[use.phase]):
             span.used(pid, use.draw.request)
-        recent = self._recent.setdefault(pid, [])
+        recent = self._recent.get(pid)
+        if recent is None:
+            recent = self._awaken(pid)
         self._recent.move_to_end(pid)
         insort(recent, use, key=attrgetter("at"))
         if len(recent) > _REORDERED:
             self._follow(recent.pop(0), recent[0])
-        if len(self._recent) > _BACKENDS_KEPT:
-            self._flush(self._recent.popitem(last=False)[1])
 
     def close(self) -> None:
         """Count what is still kept: nothing more will come."""
@@ -79,6 +82,18 @@ class Coverage:
         """Return what the run has reached so far; None while no answer carried a stamp."""
         reached = self.run.reached()
         return reached if reached.backends else None
+
+    def _awaken(self, pid: int) -> list[Use]:
+        """Return the latest uses of a backend that has been silent; the one that has been so for longest makes room."""
+        last = self._silent.pop(pid, None)
+        recent = self._recent[pid] = [] if last is None else [last]
+        if len(self._recent) > _AWAKE:
+            longest, uses = self._recent.popitem(last=False)
+            self._flush(uses)
+            self._silent[longest] = uses[-1]
+        if len(self._silent) > _BACKENDS_KEPT:
+            self._silent.popitem(last=False)
+        return recent
 
     def _flush(self, recent: Sequence[Use]) -> None:
         for earlier, later in pairwise(recent):

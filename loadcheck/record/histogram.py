@@ -1,5 +1,7 @@
 """Durations counted in buckets that widen with them: percentiles of a run of any length in bounded memory."""
 
+from array import array
+from dataclasses import dataclass
 from math import ceil, frexp
 from typing import Final
 
@@ -76,6 +78,12 @@ class Histogram:
         other._buckets = self._buckets.copy()
         return other
 
+    def packed(self) -> "Packed":
+        """Return its content as it is now, in a tenth of the memory."""
+        buckets = self._buckets.copy()
+        ends = self.count, self.total, self.shortest, self.longest
+        return Packed(array("l", buckets.keys()), array("q", buckets.values()), ends)
+
     def since(self, earlier: "Histogram") -> "Histogram":
         """Return what was added after `earlier`, a copy of this one made then.
 
@@ -115,6 +123,22 @@ class Histogram:
     def mean(self) -> float | None:
         """The arithmetic mean in seconds; None when nothing was added."""
         return self.total / self.count if self.count else None
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What a histogram held at one moment, for when many of them are kept."""
+
+    buckets: "array[int]"
+    counts: "array[int]"
+    ends: tuple[int, float, float, float]
+
+    def unpacked(self) -> Histogram:
+        """Return a histogram with that content."""
+        whole = Histogram()
+        whole.count, whole.total, whole.shortest, whole.longest = self.ends
+        whole._buckets = dict(zip(self.buckets, self.counts, strict=True))  # noqa: SLF001 -- of the same module
+        return whole
 
 
 def _at_rank(buckets: dict[int, int], rank: int) -> float:

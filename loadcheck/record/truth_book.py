@@ -29,7 +29,7 @@ TEXT_BYTES: Final = 1 << 20
 """Longer bodies and readings are not kept."""
 
 _ROWS_A_RECORD: Final = 1_000
-_REMEMBERED: Final = 20_000
+_REMEMBERED: Final = 2_000  # and at most twice as many; about 100 bytes each
 
 
 @dataclass(frozen=True, slots=True)

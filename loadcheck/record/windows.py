@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from loadcheck.judge.outcome import Worst, held
-from loadcheck.record.histogram import Histogram
+from loadcheck.record.histogram import Histogram, Packed
 from loadcheck.record.summary import PERCENTS
 from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.scenario.thresholds import Window
 
 # A window slides by a second, or by a sixtieth of its length: never more marks than this are kept, however long it is.
 _STEPS: Final = 60
-_NOTHING: Final = Histogram()
+_NOTHING: Final = Histogram().packed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class _Mark:
     answered: int
     sent: int
     ok: int
-    latency: Histogram
+    latency: Packed
 
 
 class Windows:
@@ -96,13 +96,13 @@ def _value(name: str, since: _Mark, mark: _Mark) -> float | None:
     if name == "error_rate":
         sent, ok = mark.sent - since.sent, mark.ok - since.ok
         return (sent - ok) / sent if sent else None
-    return mark.latency.since(since.latency).percentile(PERCENTS[name])
+    return mark.latency.unpacked().since(since.latency.unpacked()).percentile(PERCENTS[name])
 
 
 def _mark(tally: Tally, now: float) -> _Mark:
     measured, unexcused = tally.measured, tally.unexcused
     seconds = sum(_lasted(phase, now) for phase in tally.phases if phase.phase.measure)
-    return _Mark(seconds, measured.answered, unexcused.sent, unexcused.ok, measured.latency.copy())
+    return _Mark(seconds, measured.answered, unexcused.sent, unexcused.ok, measured.latency.packed())
 
 
 def _lasted(phase: PhaseTally, now: float) -> float:

@@ -107,6 +107,19 @@ async def test_drawn_variables_have_their_truth_before_they_are_sent(database: D
     assert [truth.row_count for truth in truths if truth] == [1, 0]
 
 
+async def test_everybodys_truth_for_one_draw_is_read_and_not_kept(database: Counting) -> None:
+    """There may be more identities than truths that are kept: those of what is about to be sent must stay."""
+    what = scenario(
+        {"rows": "SELECT id FROM pets WHERE id = :id::int AND keeper = :user_type"}, vars={"id": {"int": [1, 999]}}
+    )
+    reader, asked = oracle(database, what), Asked(0, 0, (1,))
+    await reader.prepare([asked])
+    for neighbours in (await reader.neighbours(asked), await reader.neighbours_again(asked)):
+        assert [truth.row_count for _, truth in neighbours] == [1] + [0] * KEEPERS
+    assert [reader.truth(Asked(0, other, (1,))) for other in range(1, KEEPERS + 1)] == [None] * KEEPERS
+    assert reader.truth(asked) is not None
+
+
 async def test_rows_as_identity_are_what_the_policy_lets_through(database: Database) -> None:
     what = scenario({"rows_as_identity": "SELECT keeper, count(*) FROM pets GROUP BY keeper"})
     assert await rows(database, what, 2) == ['{"keeper": "tenant-3", "count": 20}']

@@ -98,16 +98,28 @@ def test_without_a_stamp_nothing_was_reached() -> None:
 
 def test_backends_that_come_and_go_take_no_memory_and_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coverage_module, "_BACKENDS_KEPT", 4)
+    monkeypatch.setattr(coverage_module, "_AWAKE", 2)
     monkeypatch.setattr(span_module, "_BACKENDS_KEPT", 4)
     coverage = Coverage((True,), 1, exposes)
     uses = [(pid, identity) for pid in range(1000, 1300) for identity in (0, 1)]
     for at, (pid, identity) in enumerate([*uses, *uses[:20]]):
         coverage.add(pid, Use(at, Draw(at, 0, identity), 0, 0, ok=True))
-    assert max(len(coverage._recent), len(coverage.run._runs)) == 4
+    assert [len(coverage._recent), len(coverage._silent), len(coverage.run._runs)] == [2, 4, 4]
     coverage.close()
     reached = coverage.reached()
     assert reached is not None
     assert (reached.backends, reached.handoffs) == (300, 310)
+
+
+def test_a_backend_that_was_silent_for_long_is_handed_over_from_its_last_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(coverage_module, "_AWAKE", 2)
+    coverage = Coverage((True,), 1, exposes)
+    for at, (pid, identity) in enumerate([(1, 0), (1, 1), *((pid, 0) for pid in range(2, 9)), (1, 2), (1, 3)]):
+        coverage.add(pid, Use(at, Draw(at, 0, identity), identity, 0, ok=True))
+    coverage.close()
+    assert coverage.run.pairs == {(0, 1): 1, (1, 2): 1, (2, 3): 1}
 
 
 def test_the_rate_that_is_ruled_out_follows_the_rule_of_three() -> None:

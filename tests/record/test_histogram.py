@@ -59,6 +59,14 @@ def test_what_came_since_a_copy_is_what_was_added_after_it(
     assert histogram.since(histogram.copy()).percentile(percent) is None
 
 
+@given(DURATIONS, PERCENTS)
+def test_packed_it_holds_the_same(durations: list[float], percent: float) -> None:
+    histogram = filled(durations)
+    again = histogram.packed().unpacked()
+    assert again.percentile(percent) == histogram.percentile(percent)
+    assert (again.count, again.total, again.longest) == (histogram.count, histogram.total, histogram.longest)
+
+
 @given(DURATIONS, DURATIONS, PERCENTS)
 def test_merging_equals_adding_all_to_one(left: list[float], right: list[float], percent: float) -> None:
     merged = filled(left)
