@@ -38,11 +38,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Beside wrk, hey and Locust, as far as they can be had; to try it: make bench BENCH_OPTIONS='--seconds 2 --rounds 1'.
-bench: $(READY) $(NGINX) $(PEERS) $(BENCH)/.tried  ## loadcheck beside other tools; start-up, memory, the stamp's price
+# A quarter of an hour at most. To try it: make bench BENCH_OPTIONS='--seconds 1 --rounds 1 --identities 5000 --out /tmp/bench.md'
+bench: $(READY) $(NGINX) $(PEERS) $(BENCH)/.tried  ## loadcheck beside wrk, hey, Locust, as far as they can be had; and more
 	BENCH_PYTHON=$(BENCH)/bin/python $(BIN)/python bench/bench.py $(BENCH_OPTIONS)
-	$(BIN)/python bench/identities.py
-	$(BIN)/python bench/stamp.py
 
 soak: $(READY)  ## kill loadcheck at 100 random moments: every history is readable, and no run passes
 	$(BIN)/python -m tests.soak 100 1
@@ -105,8 +103,10 @@ $(BENCH)/.tried: bench/requirements.lock | $(READY)
 	touch $@
 
 .venv/libexec/loadcheck/wrk/usr/bin/wrk .venv/libexec/loadcheck/hey/usr/bin/hey: | $(READY)
-	mkdir -p .venv/libexec/loadcheck/$(@F)
-	-cd .venv/libexec/loadcheck/$(@F) && apt-get -q -o APT::Sandbox::User=root download $(@F) && dpkg-deb -x $(@F)_*.deb .
+	mkdir -p .venv/libexec/loadcheck/$(@F)/partial
+	-cd .venv/libexec/loadcheck/$(@F) && apt-get -qq -o APT::Sandbox::User=root -o Debug::NoLocking=1 \
+	    -o Dir::Cache::archives=$$PWD --no-install-recommends --download-only install $(@F) \
+	    && for package in *.deb; do dpkg-deb -x $$package .; done
 
 # What reports in other tools' formats are validated against: schemas that two npm packages carry.
 $(SCHEMAS): | $(READY)

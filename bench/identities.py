@@ -67,8 +67,16 @@ class Steps:
         self._last = now
 
 
-async def measure(folder: Path, identities: int) -> None:
-    """Start up, as `loadcheck run` does, with that many identities."""
+async def measure(folder: Path, identities: int) -> float:
+    """Start up, as `loadcheck run` does, with that many identities; return the seconds without those of the stack.
+
+    Args:
+        folder: Where the scenario may be written.
+        identities: How many.
+
+    Raises:
+        LoadcheckError: the stack cannot be started.
+    """
     (folder / "pets.sql").write_text(SQL.format(identities=identities))
     (folder / "scenario.yaml").write_text(SCENARIO.format(identities=identities))
     loaded = load(folder / "scenario.yaml")
@@ -81,9 +89,11 @@ async def measure(folder: Path, identities: int) -> None:
         database = Database(stack.database)
         began = time.perf_counter()
         prepared = await prepare(loaded.aimed_at(target), database, SystemClock(), steps)
+        took = time.perf_counter() - began
         await database.close()
     requests = len(loaded.scenario.requests)
-    print(f"{len(prepared.population):,} identities x {requests} requests: {time.perf_counter() - began:.1f} s")
+    print(f"{len(prepared.population):,} identities x {requests} requests: {took:.1f} s")
+    return took
 
 
 if __name__ == "__main__":

@@ -12,15 +12,19 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
 from typing import Final
 
 from loadcheck.clock import SystemClock
-from loadcheck.engine.aiohttp_transport import AiohttpTransport
-from loadcheck.engine.messages import Message
+from loadcheck.engine.messages import Headers, Message
+from loadcheck.engine.transport import Transport
+from loadcheck.engine.transports import transport_to
+from loadcheck.errors import EnvironmentProblem
 from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
+from loadcheck.oracle.stamp import NONCE_HEADER
 from loadcheck.scenario.load import LoadedScenario, load
+from loadcheck.scenario.target import Target
 from loadcheck.stack.stack import EmbeddedStack, embedded
 
 ROUNDS: Final = 12
@@ -34,19 +38,23 @@ def message(loaded: LoadedScenario, stack: EmbeddedStack) -> Message:
     """Return the SELECT of one tenant's pet, as a run sends it."""
     identity = Identity(0, 0, "tenant", {"role": "role_readwrite", "user_type": "tenant-7"}, {})
     token = Mint(stack.jwt, loaded.folder, SystemClock()).token(identity)
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Loadcheck-Nonce": "01234567-0-0-0"}
-    return Message("GET", stack.url + PATH, headers)
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", NONCE_HEADER: "01234567-0-0-0"}
+    return Message("GET", stack.url + PATH, Headers(headers))
 
 
-async def rate(transport: AiohttpTransport, sent: Message) -> float:
-    """Return answers a second over one round."""
+async def rate(transport: Transport, sent: Message) -> float:
+    """Return answers a second over one round.
+
+    Raises:
+        EnvironmentProblem: the stack answers with something else.
+    """
     left = iter(range(REQUESTS))
 
     async def call() -> None:
         for _ in left:
             answer = await transport.send(sent)
             if answer.status != 200:  # noqa: PLR2004 -- HTTP's ok
-                raise SystemExit(f"the stack answers {answer.status}: {answer.body.decode()[:200]}")
+                raise EnvironmentProblem(f"the stack answers {answer.status}: {answer.body.decode()[:200]}")
 
     began = time.perf_counter()
     async with asyncio.TaskGroup() as callers:
@@ -55,7 +63,16 @@ async def rate(transport: AiohttpTransport, sent: Message) -> float:
     return REQUESTS / (time.perf_counter() - began)
 
 
-async def measure(rounds: int) -> tuple[list[float], list[float]]:
+async def measure(rounds: int = ROUNDS) -> str:
+    """Return what the stamp costs, as Markdown.
+
+    Raises:
+        LoadcheckError: a stack cannot be started, or does not answer.
+    """
+    return _told(*await _rates(rounds))
+
+
+async def _rates(rounds: int) -> tuple[list[float], list[float]]:
     """Return the rates of each round with the stamp, and without."""
     async with AsyncExitStack() as stacks:
         sent = []
@@ -63,7 +80,7 @@ async def measure(rounds: int) -> tuple[list[float], list[float]]:
             loaded = load(SCENARIO, {"stack.stamp": stamp}, environ={})
             stack = await stacks.enter_async_context(embedded(loaded.scenario, loaded.folder))
             sent.append(message(loaded, stack))
-        transport = AiohttpTransport(timeout=10, max_answer=10**6)
+        transport = transport_to(Target(), SystemClock())
         stacks.push_async_callback(transport.close)
         for one in sent:
             await rate(transport, one)  # connections are made, plans and caches are warm
@@ -74,16 +91,25 @@ async def measure(rounds: int) -> tuple[list[float], list[float]]:
     return rates
 
 
-def spread(values: list[float], form: str) -> str:
-    """Return the median and the quartiles."""
-    low, _, high = quantiles(values, n=4)
-    return f"{median(values):{form}} ({low:{form}} to {high:{form}})"
+def _told(stamped: list[float], plain: list[float]) -> str:
+    ratios = [one / other for one, other in zip(stamped, plain, strict=True)]
+    return "\n".join(
+        (
+            f"{len(ratios)} pairs of rounds of {REQUESTS} small SELECTs, {CALLERS} callers, two stacks side by side.",
+            "",
+            "| | median | quartiles |",
+            "|---|---:|---:|",
+            f"| answers a second with the stamp | {_spread(stamped, ',.0f')} |",
+            f"| without | {_spread(plain, ',.0f')} |",
+            f"| one by the other, within a pair | {_spread(ratios, '.2f')} |",
+        )
+    )
+
+
+def _spread(values: list[float], form: str) -> str:
+    low, middle, high = quantiles(values, n=4)
+    return f"{middle:{form}} | {low:{form}} to {high:{form}}"
 
 
 if __name__ == "__main__":
-    with_stamp, without = asyncio.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS))
-    ratios = [one / other for one, other in zip(with_stamp, without, strict=True)]
-    print(f"{len(ratios)} pairs of rounds, {REQUESTS} requests each, {CALLERS} callers; median (quartiles)")
-    print(f"with the stamp     {spread(with_stamp, '6.0f')} answers/s")
-    print(f"without            {spread(without, '6.0f')} answers/s")
-    print(f"ratio of a pair    {spread(ratios, '6.2f')}")
+    print(asyncio.run(measure(*map(int, sys.argv[1:]))))

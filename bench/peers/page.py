@@ -1,96 +1,107 @@
 """The page that tells what was measured."""
 
-import os
-import platform
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Final
 
+from peers.machine import machine, versions
 from peers.rounds import Results, ratio
 from peers.target import CALLERS
+from peers.tools import BARE, LOCUST, WRK, Unmeasured
+from peers.wanted import Measured, Perhaps, numbers
 
-NULL, REAL = "null server (nginx)", "real stack"
-_OURS, _UNCHECKED = "loadcheck run", "loadcheck's own transport"
-_WANTED = (
-    # what it says, server, tool, base, at least
-    ("everything checked, beside wrk", NULL, _OURS, "wrk", 0.25),
-    ("everything checked, beside Locust with its check", NULL, _OURS, "Locust FastHttpUser", 4.0),
-    ("everything checked, beside a bare aiohttp loop", NULL, _OURS, "bare aiohttp on uvloop", 2.0),
-    ("everything checked, beside the same transport unchecked", NULL, _OURS, _UNCHECKED, 0.7),
-    ("everything checked, beside wrk", REAL, _OURS, "wrk", 0.95),
-    (
-        "two workers beside one, the server on the same two cores",
-        NULL,
-        "loadcheck run --workers 2, not pinned",
-        "loadcheck run --workers 1, not pinned",
-        1.7,
-    ),
-)
-_MEMORY_MB = 150.0
+_BESIDE: Final = (WRK, LOCUST, BARE)
+_HEAD: Final = """\
+# Beside other load tools
+
+Made by `make bench`: {rounds} rounds of {seconds:g} s for each tool, in turns, over {callers} connections.
+`loadcheck run` is the whole program: every answer judged, counted and recorded, its live view drawn on a terminal.
+The other rows of loadcheck send as fast as they can and look at nothing. Answers a second are the median of the
+rounds, with the slowest and the fastest; ratios are the median of those within a round. Only ratios of one run on one
+machine mean anything.
+
+Beside the null server each tool has the first core, and nginx the last one. Where they share cores, the system decides
+who runs where, for every tool alike. Tools that check nothing send the real stack one valid token.
+docs/performance.md tells what an exchange costs, and why.
+
+Machine: {machine}; load average {load:.1f} before it began.
+Versions: {versions}."""
 
 
-def page(results: Sequence[Results], rounds: int, seconds: float, memory: float | None, plot: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under which it was measured.
+
+    Attributes:
+        rounds: How often each tool had its turn.
+        seconds: How long each time.
+        identities: For how many start-up was measured.
+        load: How many other programs wanted a core before.
+    """
+
+    rounds: int
+    seconds: float
+    identities: int
+    load: float
+
+
+def page(results: Sequence[Results], measured: Measured, stamp: Perhaps[str], conditions: Conditions, plot: str) -> str:
     """Return the page, as Markdown.
 
     Args:
-        results: What was measured.
-        rounds: How often.
-        seconds: How long each time.
-        memory: The largest memory of a checked run with 1,000 identities, in MB; None where it is not known.
+        results: What each tool got.
+        measured: The rest.
+        stamp: What the stamp costs, in words.
+        conditions: Under which it was measured.
         plot: The name of the plot; empty where there is none.
     """
-    lines = [*_head(rounds, seconds), ""]
+    lines = [_head(conditions), ""]
     if plot:
         lines += [f"![Answers a second of each tool]({plot})", ""]
+    lines += ["## What is asked of it", "", *_numbers(results, measured, conditions), ""]
     for server in dict.fromkeys(one.server for one in results):
         lines += [f"## {server[0].upper()}{server[1:]}", "", *_table(results, server), ""]
-    lines += ["## What is asked of it", "", *_wanted(results, memory), ""]
+    told = f"Not measured: {stamp}." if isinstance(stamp, Unmeasured) else stamp
+    lines += ["## What the stamp costs", "", told, ""]
     return "\n".join(lines)
 
 
-def _head(rounds: int, seconds: float) -> Iterator[str]:
-    yield "# Beside other load tools"
-    yield ""
-    yield f"Made by `make bench`: {rounds} rounds of {seconds:g} s for each tool, in turns, {CALLERS} connections,"
-    yield "the tool pinned to one core and the server to another. Median, and slowest to fastest round. Only ratios"
-    yield "within one run on one machine mean anything; a missing tool is told, and the rest measured."
-    yield ""
-    yield f"Machine: {_machine()}."
-
-
-def _machine() -> str:
-    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    models = [line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0))
-    load = f"load {os.getloadavg()[0]:.1f} at the end"
-    return f"{models[0] if models else platform.machine()}, {cores} cores, {platform.system()}, {load}"
+def _head(conditions: Conditions) -> str:
+    return _HEAD.format(
+        rounds=conditions.rounds,
+        seconds=conditions.seconds,
+        callers=CALLERS,
+        machine=machine(),
+        load=conditions.load,
+        versions=versions(),
+    )
 
 
 def _table(results: Sequence[Results], server: str) -> Iterator[str]:
-    yield "| tool | looks at | answers a second | spread | beside wrk |"
-    yield "|---|---|---:|---:|---:|"
+    beside = [tool for tool in _BESIDE if any(one.server == server and one.tool is tool for one in results)]
+    yield "| tool | looks at | answers a second | spread |" + "".join(f" x {tool.name} |" for tool in beside)
+    yield "|---|---|---:|---:|" + "---:|" * len(beside)
     for one in results:
         if one.server == server:
-            yield f"| {one.tool} | {one.checks} | {_figures(one, ratio(results, server, one.tool, 'wrk'))} |"
+            ratios = [ratio(results, (server, one.tool), (server, tool)) for tool in beside]
+            told = "".join(f" {'' if each is None else f'{each:.2f}'} |" for each in ratios)
+            yield f"| {one.tool.name} | {one.tool.checks} | {_figures(one)} |{told}"
 
 
-def _figures(one: Results, beside: float | None) -> str:
-    if one.unmeasured:
-        return f"not measured: {one.unmeasured} | |"
-    spread = f"{min(one.rates):,.0f} to {max(one.rates):,.0f}"
-    return f"{one.rate:,.0f} | {spread} | {'' if beside is None else f'{beside:.2f}'}"
+def _figures(one: Results) -> str:
+    if not one.rates:
+        return f"not measured: {_cell(one.unmeasured)} |"
+    spread = f"{min(one.rates.values()):,.0f} to {max(one.rates.values()):,.0f}"
+    missing = f" (not in each round: {_cell(one.unmeasured)})" if one.unmeasured else ""
+    return f"{one.rate:,.0f} | {spread}{missing}"
 
 
-def _wanted(results: Sequence[Results], memory: float | None) -> Iterator[str]:
-    yield "| | server | wanted | measured | |"
-    yield "|---|---|---:|---:|---|"
-    for what, server, tool, base, least in _WANTED:
-        found = ratio(results, server, tool, base)
-        told = "not measured | " if found is None else f"{found:.2f} | {_word(found >= least, found / least)}"
-        yield f"| {what} | {server} | at least {least:g} | {told} |"
-    if memory is not None:
-        met = _word(memory <= _MEMORY_MB, memory / _MEMORY_MB)
-        yield f"| memory with 1,000 identities | {NULL} | at most {_MEMORY_MB:g} MB | {memory:.0f} MB | {met} |"
+def _numbers(results: Sequence[Results], measured: Measured, conditions: Conditions) -> Iterator[str]:
+    yield "| | wanted | measured | |"
+    yield "|---|---:|---:|---|"
+    for each in numbers(results, measured, conditions.identities):
+        yield f"| {each.what} | {each.wanted} | {_cell(each.found)} | {each.word} |"
 
 
-def _word(met: bool, part: float) -> str:  # noqa: FBT001 -- one yes or no
-    return "met" if met else f"not met: {part:.0%} of it"
+def _cell(text: str) -> str:
+    return text.replace("|", "/")

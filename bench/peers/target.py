@@ -1,4 +1,4 @@
-"""What is sent to: one GET with one right answer, by a server pinned to the last core."""
+"""What is sent to: one GET with one right answer, and the cores that its server and the load tools have."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ _SECRET: Final = "x" * 32
 
 _NGINX: Final = """
 user {user}; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
-events {{ worker_connections 512; }}
+events {{ worker_connections 2048; }}
 http {{
   access_log off; keepalive_requests 1000000000;
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
@@ -43,10 +43,12 @@ class Bench:
     """One server, with all that the tools need to know of it.
 
     Attributes:
+        name: What its table is called.
         url: Where it answers.
-        token: A token that it takes.
-        body: What it answers to `PATH` with that token.
+        body: What it answers to `PATH` with the token.
         scenario: The scenario for loadcheck, whose load is to be set.
+        tools: The cores that a load tool may use.
+        token: A token that it takes.
         options: What else loadcheck is told.
     """
 
@@ -54,64 +56,94 @@ class Bench:
     url: str
     body: str
     scenario: Path
+    tools: frozenset[int]
     token: str = field(default="x" * 180, repr=False)
     options: tuple[str, ...] = field(default=(), repr=False)
 
 
-def cores() -> tuple[int, int]:
-    """Return the core for load tools, and the one for servers: the same where there is only one."""
-    allowed = os.sched_getaffinity(0)
-    return min(allowed), max(allowed)
+def all_cores() -> frozenset[int]:
+    """Return the cores that may be used."""
+    return frozenset(os.sched_getaffinity(0))
+
+
+def first_core() -> frozenset[int]:
+    """Return the core that a load tool is alone on."""
+    return frozenset({min(all_cores())})
+
+
+def last_core() -> frozenset[int]:
+    """Return the core for a server: the same as the first where there is only one."""
+    return frozenset({max(all_cores())})
 
 
 @contextmanager
-def null_server(folder: Path) -> Iterator[Bench]:
+def on(cores: frozenset[int]) -> Iterator[None]:
+    """Have whatever this thread starts meanwhile run on these cores alone."""
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+@contextmanager
+def null_server(folder: Path, name: str, *, cores: frozenset[int], tools: frozenset[int]) -> Iterator[Bench]:
     """Serve a fixed body with nginx, and nothing else.
 
+    Args:
+        folder: An empty one, for nginx's files.
+        name: What the table of this server is called.
+        cores: Those that nginx may use.
+        tools: Those that the tools may.
+
     Raises:
-        FileNotFoundError: there is no nginx.
+        OSError: there is no nginx, or it does not answer.
     """
-    program = shutil.which("nginx") or f"{sys.prefix}/libexec/loadcheck/nginx/usr/sbin/nginx"
     (port,) = free_ports(1)
     user = os.environ.get("USER", "root")
     (folder / "nginx.conf").write_text(_NGINX.format(user=user, folder=folder, port=port, body=BODY))
-    server = subprocess.Popen([program, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"])
-    os.sched_setaffinity(server.pid, {cores()[1]})
+    with on(cores):
+        server = subprocess.Popen([nginx(), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"])
     try:
         _wait_for(port)
         given = ("--jwt-secret", _SECRET)
-        yield Bench("null server (nginx)", f"http://127.0.0.1:{port}", BODY, HERE / "null.yaml", options=given)
+        yield Bench(name, f"http://127.0.0.1:{port}", BODY, HERE / "null.yaml", tools, options=given)
     finally:
         server.terminate()
         server.wait()
 
 
+def nginx() -> str:
+    """Return where nginx is, or should be."""
+    named = os.environ.get("LOADCHECK_NGINX") or shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    return named or f"{sys.prefix}/libexec/loadcheck/nginx/usr/sbin/nginx"
+
+
 @asynccontextmanager
-async def real_stack() -> AsyncIterator[Bench]:
-    """Start the embedded stack: PostgreSQL, PgBouncer and PostgREST, all on the last core."""
+async def real_stack(name: str) -> AsyncIterator[Bench]:
+    """Start the embedded stack: PostgreSQL, PgBouncer and PostgREST; it and the tools share all cores.
+
+    Raises:
+        LoadcheckError: it cannot be started.
+    """
     path = HERE / "real.yaml"
     loaded = load(path)
-    own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cores()[1]})  # what is started from here on inherits it
-    try:
-        async with embedded(loaded.scenario, loaded.folder) as stack:
-            keeper = Identity(0, 0, "keeper", {"role": "role_readwrite", "user_type": "tenant-1"}, {})
-            token = Mint(stack.jwt, loaded.folder, SystemClock()).token(keeper) or ""
-            secret = stack.jwt.secret.get_secret_value()
-            given = ("--database", stack.database, "--jwt-secret", secret)
-            bench = Bench("real stack", stack.url, "", path, token, given)
-            yield Bench(bench.name, stack.url, _answer(bench), path, token, given)
-    finally:
-        os.sched_setaffinity(0, own)
+    async with embedded(loaded.scenario, loaded.folder) as stack:
+        keeper = Identity(0, 0, "keeper", {"role": "role_readwrite", "user_type": "tenant-1"}, {})
+        token = Mint(stack.jwt, loaded.folder, SystemClock()).token(keeper) or ""
+        given = ("--database", stack.database, "--jwt-secret", stack.jwt.secret.get_secret_value())
+        body = _answer(stack.url, token)
+        yield Bench(name, stack.url, body, path, all_cores(), token, given)
 
 
-def fields(bench: Bench) -> dict[str, str]:
+def fields(token: str) -> dict[str, str]:
     """Return the header fields of the request."""
-    return {"Accept": "application/json", "Authorization": f"Bearer {bench.token}"}
+    return {"Accept": "application/json", "Authorization": f"Bearer {token}"}
 
 
-def _answer(bench: Bench) -> str:
-    asked = urllib.request.Request(bench.url + PATH, headers=fields(bench))  # noqa: S310 -- our own server
+def _answer(url: str, token: str) -> str:
+    asked = urllib.request.Request(url + PATH, headers=fields(token))  # noqa: S310 -- our own server
     with urllib.request.urlopen(asked) as answer:  # noqa: S310 -- the same
         return str(answer.read().decode())
 

@@ -1,4 +1,4 @@
-"""The load tools: how each is started, pinned to the first core, and where it says how fast it was."""
+"""The load tools: how each is started, and where it says how fast it was."""
 
 import json
 import os
@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from peers.target import CALLERS, HERE, PATH, Bench, cores, fields
+from peers.screen import screen
+from peers.target import CALLERS, HERE, PATH, Bench, fields, on
 
-ROOT: Final = HERE.parents[1]
+BENCH_PYTHON: Final = Path(os.environ.get("BENCH_PYTHON", sys.executable)).absolute()
+"""The Python that has what only the bench needs."""
+
 _FETCHED: Final = Path(sys.prefix) / "libexec" / "loadcheck"
-_LATE_S: Final = 60.0
+_LATE_S: Final = 45.0
+_WHY_LETTERS: Final = 110
 
 
 class Unmeasured(Exception):
-    """A tool that is not here, or does not do what it should: told in the table."""
+    """Why there is no figure: something is not here, or does not do what it should. It is told in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,93 +50,137 @@ def program(name: str) -> str:
     fetched = _FETCHED / name / "usr" / "bin" / name
     found = shutil.which(name) or (str(fetched) if fetched.exists() else None)
     if found is None:
-        raise Unmeasured("not installed")
+        raise Unmeasured("not installed, and apt-get does not have it")
     return found
+
+
+def locust_program() -> str:
+    """Return where Locust is: beside that Python, or on the PATH.
+
+    Raises:
+        Unmeasured: it is nowhere.
+    """
+    beside = BENCH_PYTHON.parent / "locust"
+    found = str(beside) if beside.exists() else shutil.which("locust")
+    if found is None:
+        raise Unmeasured("not installed, and pip does not have it")
+    return found
+
+
+def libraries(path: str) -> dict[str, str]:
+    """Return what a program that was fetched with its libraries wants in its environment."""
+    fetched = next((folder for folder in Path(path).parents if folder.parent == _FETCHED), None)
+    folders = sorted({str(file.parent) for file in fetched.rglob("*.so*")}) if fetched else []
+    return {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}
 
 
 def wrk(bench: Bench, seconds: float) -> float:
     """Measure wrk, with one thread."""
-    out = _run([program("wrk"), "-t1", f"-c{CALLERS}", f"-d{seconds:g}s", *_options(bench), bench.url + PATH], seconds)
+    command = [program("wrk"), "-t1", f"-c{CALLERS}", f"-d{max(round(seconds), 1)}s", *_headers(bench)]
+    out = _run([*command, bench.url + PATH], bench, seconds)
     _refuse("Non-2xx" in out or "Socket errors" in out, "not every answer was a success")
     return _number(r"Requests/sec:\s+([\d.]+)", out)
 
 
 def hey(bench: Bench, seconds: float) -> float:
-    """Measure hey, with one processor."""
-    command = [program("hey"), "-cpus", "1", "-c", str(CALLERS), "-z", f"{seconds:g}s", *_options(bench)]
-    out = _run([*command, bench.url + PATH], seconds)
+    """Measure hey, on as many processors as it may use."""
+    cpus = str(len(bench.tools))
+    command = [program("hey"), "-cpus", cpus, "-c", str(CALLERS), "-z", f"{seconds:g}s", *_headers(bench)]
+    out = _run([*command, bench.url + PATH], bench, seconds)
     _refuse(set(re.findall(r"\[(\d{3})\]\s+\d+ responses", out)) != {"200"}, "not every answer was a success")
     return _number(r"Requests/sec:\s+([\d.]+)", out)
 
 
 def locust(bench: Bench, seconds: float) -> float:
     """Measure Locust's FastHttpUser with its JSON check."""
-    beside = Path(os.environ.get("BENCH_PYTHON", sys.executable)).parent / "locust"
-    found = str(beside) if beside.exists() else program("locust")
     users = ("-u", str(CALLERS), "-r", "1000", "-t", f"{max(round(seconds), 1)}s")
-    command = [found, "--headless", "--only-summary", "--json", "--loglevel", "ERROR", *users, "-H", bench.url]
-    out = _run([*command, "-f", str(HERE / "locustfile.py")], seconds, {"BENCH_BODY": bench.body, **_told(bench)})
-    told = next(iter(json.loads(out[out.index("[") :])), None)
-    if told is None:
-        raise Unmeasured("nothing was sent")
-    _refuse(bool(told["num_failures"]), f"{told['num_failures']} answers were not the expected ones")
-    return float(told["num_requests"] / (told["last_request_timestamp"] - told["start_time"]))
+    command = [locust_program(), "--headless", "--only-summary", "--json", "--loglevel", "ERROR", *users]
+    told = {**_told(bench), "BENCH_BODY": bench.body}
+    out = _run([*command, "-H", bench.url, "-f", str(HERE / "locustfile.py")], bench, seconds, told, codes=(0, 1))
+    stats = next(iter(json.loads(out[out.index("[") :])), None) if "[" in out else None
+    if stats is None:
+        raise Unmeasured("it sent nothing")
+    _refuse(bool(stats["num_failures"]), f"{stats['num_failures']} answers were not the expected ones")
+    return float(stats["num_requests"] / (stats["last_request_timestamp"] - stats["start_time"]))
 
 
-def sender(way: str) -> Callable[[Bench, float], float]:
-    """Return what measures one of our own loops that look at nothing."""
+def send(way: str, bench: Bench, seconds: float) -> Mapping[str, float]:
+    """Run one of the loops that look at nothing; return its rate, and what an exchange costs.
 
-    def measure(bench: Bench, seconds: float) -> float:
-        command = [sys.executable, str(HERE / "sender.py"), way, bench.url + PATH, f"{seconds:g}"]
-        return float(_run(command, seconds, _told(bench)))
-
-    return measure
-
-
-def loadcheck(transport: str, workers: int = 1, *, pinned: bool = True) -> Callable[[Bench, float], float]:
-    """Return what measures a whole `loadcheck run`: every answer judged, counted, recorded and shown."""
-
-    def measure(bench: Bench, seconds: float) -> float:
-        told = run_loadcheck(bench, seconds, transport, workers, pinned=pinned)
-        counts = told["exchanges"]
-        _refuse(counts["ok"] != counts["sent"], f"{counts['sent'] - counts['ok']} answers were not ok")
-        return float(told["throughput_rps"])
-
-    return measure
+    Raises:
+        Unmeasured: it failed.
+    """
+    command = [sys.executable, "-m", "peers.sender", way, bench.url + PATH, f"{seconds:g}"]
+    figures: Mapping[str, float] = json.loads(_run(command, bench, seconds, _told(bench)))
+    return figures
 
 
-def run_loadcheck(bench: Bench, seconds: float, transport: str, workers: int, *, pinned: bool) -> Mapping[str, Any]:
-    """Run loadcheck, and return its summary."""
+def run_loadcheck(bench: Bench, scenario: Path, out: Path, seconds: float, *options: str) -> Mapping[str, Any]:
+    """Run loadcheck with its live view, and return its summary.
+
+    Args:
+        bench: Where to send.
+        scenario: What to send.
+        out: The run folder.
+        seconds: How long the run lasts.
+        options: More of them.
+
+    Raises:
+        Unmeasured: it failed, or not every answer was found right.
+    """
+    given = ("--url", bench.url, *bench.options, *options, "--out", str(out))
+    with screen() as terminal:
+        shown = {"TERM": "xterm-256color", "NO_COLOR": ""}
+        command = [sys.executable, "-m", "loadcheck", "run", str(scenario), *given]
+        _run(command, bench, seconds, shown, codes=(0, 2), output=terminal)
+    summary: Mapping[str, Any] = json.loads((out / "summary.json").read_text())
+    counts = summary["exchanges"]
+    wrong = counts["sent"] - counts["ok"]
+    _refuse(bool(wrong), f"{wrong} of {counts['sent']} answers were not ok: {summary['statuses']}")
+    return summary
+
+
+def checked(bench: Bench, seconds: float, transport: str = "wire", workers: int = 1) -> Mapping[str, Any]:
+    """Return the summary of a closed loop: every answer judged, counted, recorded and shown.
+
+    Raises:
+        Unmeasured: it failed, or not every answer was found right.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        options = ["--url", bench.url, *bench.options, "--duration", f"{seconds:g}s", "--transport", transport]
-        command = [sys.executable, "-m", "loadcheck", "run", str(bench.scenario), *options, "--out", str(out)]
-        _run([*command, "--workers", str(workers)], seconds, pinned=pinned, codes=(0, 2))
-        summary: Mapping[str, Any] = json.loads((out / "summary.json").read_text())
-        return summary
+        options = ("--duration", f"{seconds:g}s", "--transport", transport, "--workers", str(workers))
+        return run_loadcheck(bench, bench.scenario, Path(folder) / "run", seconds, *options)
 
 
+def _loop(way: str) -> Callable[[Bench, float], float]:
+    return lambda bench, seconds: send(way, bench, seconds)["rate"]
+
+
+def _checked(transport: str, workers: int = 1) -> Callable[[Bench, float], float]:
+    return lambda bench, seconds: float(checked(bench, seconds, transport, workers)["throughput_rps"])
+
+
+WRK: Final = Tool("wrk", "nothing", wrk)
+LOCUST: Final = Tool("Locust FastHttpUser", "the JSON", locust)
+BARE: Final = Tool("bare aiohttp on uvloop", "nothing", _loop("bare"))
+UNCHECKED: Final = Tool("loadcheck's own transport", "nothing", _loop("wire"))
+CHECKED: Final = Tool("loadcheck run", "everything", _checked("wire"))
+ONE: Final = Tool("loadcheck run, on one core", "everything", _checked("wire"))
+TWO: Final = Tool("loadcheck run --workers 2, on two cores", "everything", _checked("wire", 2))
 TOOLS: Final = (
-    Tool("wrk", "nothing", wrk),
+    WRK,
     Tool("hey", "nothing", hey),
-    Tool("Locust FastHttpUser", "the JSON", locust),
-    Tool("bare aiohttp on uvloop", "nothing", sender("bare")),
-    Tool("loadcheck's aiohttp transport", "nothing", sender("aiohttp")),
-    Tool("loadcheck's own transport", "nothing", sender("wire")),
-    Tool("loadcheck run --transport aiohttp", "everything", loadcheck("aiohttp")),
-    Tool("loadcheck run", "everything", loadcheck("wire")),
+    LOCUST,
+    BARE,
+    Tool("loadcheck's aiohttp transport", "nothing", _loop("aiohttp")),
+    UNCHECKED,
+    Tool("loadcheck run --transport aiohttp", "everything", _checked("aiohttp")),
+    CHECKED,
 )
-"""Each on one core, in the order of the table."""
-
-CREWS: Final = tuple(
-    Tool(f"loadcheck run --workers {workers}, not pinned", "everything", loadcheck("wire", workers, pinned=False))
-    for workers in (1, 2)
-)
-"""On all cores, which they share with the server."""
+"""In the order of the table."""
 
 
-def _options(bench: Bench) -> list[str]:
-    return [word for name, value in fields(bench).items() for word in ("-H", f"{name}: {value}")]
+def _headers(bench: Bench) -> list[str]:
+    return [word for name, value in fields(bench.token).items() for word in ("-H", f"{name}: {value}")]
 
 
 def _told(bench: Bench) -> dict[str, str]:
@@ -141,38 +189,44 @@ def _told(bench: Bench) -> dict[str, str]:
 
 def _run(
     command: list[str],
+    bench: Bench,
     seconds: float,
     more: Mapping[str, str] | None = None,
     *,
-    pinned: bool = True,
     codes: tuple[int, ...] = (0,),
+    output: int = subprocess.PIPE,
 ) -> str:
-    """Run a tool to its end; return what it printed.
+    """Run a tool on its cores to its end; return what it printed.
 
     Raises:
         Unmeasured: it failed.
     """
-    pin = [program("taskset"), "-c", str(cores()[0])] if pinned else []
-    environment = {**os.environ, **(more or {})}
     try:
-        done = subprocess.run(
-            [*pin, *command],
-            check=False,
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=seconds + _LATE_S,
-        )
+        with on(bench.tools):
+            done = subprocess.run(
+                command,
+                check=False,
+                cwd=HERE.parent,
+                env={**os.environ, **(more or {}), **libraries(command[0])},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=seconds + _LATE_S,
+            )
     except subprocess.TimeoutExpired:
-        raise Unmeasured("did not end in time") from None
-    _refuse(done.returncode not in codes, f"exited with {done.returncode}: {_last_line(done.stderr + done.stdout)}")
-    return done.stdout
+        raise Unmeasured(f"did not end within {seconds + _LATE_S:.0f} s") from None
+    except OSError as error:
+        raise Unmeasured(f"cannot be started: {error.strerror}") from None
+    printed = done.stdout or ""
+    _refuse(done.returncode not in codes, f"exited with {done.returncode}: {_last_line(printed + done.stderr)}")
+    return printed
 
 
 def _last_line(text: str) -> str:
+    """Return it without the folders of this machine."""
     lines = text.strip().splitlines()
-    return lines[-1][:100] if lines else "no word"
+    return re.sub(r"/\S*/", "", lines[-1])[:_WHY_LETTERS] if lines else "no word"
 
 
 def _refuse(wrong: bool, why: str) -> None:  # noqa: FBT001 -- what is refused, and why
