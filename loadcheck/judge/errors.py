@@ -15,6 +15,9 @@ FRAMING: Final = frozenset({"25001", "25P01", "25P02", "26000", "42P05"})
 LOST_SETTINGS: Final = FRAMING | {"22P02"}
 """The same, and what a policy answers that casts a claim which is not there."""
 
+_PROTOCOL_VIOLATION: Final = "08P01"
+_BIND: Final = "bind message"
+
 _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 _OUTAGES: Final = (
     "PGRST000",  # PostgREST cannot connect to the database
@@ -33,12 +36,16 @@ _OUTAGES: Final = (
 
 def code_of(answer: Answer) -> str:
     """Return the error code in the answer's body, or an empty string."""
-    try:
-        body = parse(answer.body)
-    except ValueError:
-        return ""
-    code = body.get("code") if isinstance(body, dict) else None
-    return code if isinstance(code, str) else ""
+    return _text(answer, "code")
+
+
+def is_framing(answer: Answer, code: str) -> bool:
+    """Whether the answer tells that statements of different clients met in one transaction or session.
+
+    PgBouncer gives 08P01 to all that it says itself; PostgreSQL where one client's parameters meet a statement that
+    another one has prepared under the same name.
+    """
+    return code in FRAMING or (code == _PROTOCOL_VIOLATION and _text(answer, "message").startswith(_BIND))
 
 
 def is_outage(status: int, code: str) -> bool:
@@ -47,3 +54,12 @@ def is_outage(status: int, code: str) -> bool:
     A code that PostgreSQL gave decides over the status: PostgREST answers 503 for some that are evidence.
     """
     return code.startswith(_OUTAGES) if code else status in _UNAVAILABLE
+
+
+def _text(answer: Answer, key: str) -> str:
+    try:
+        body = parse(answer.body)
+    except ValueError:
+        return ""
+    text = body.get(key) if isinstance(body, dict) else None
+    return text if isinstance(text, str) else ""

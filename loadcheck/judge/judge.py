@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from loadcheck.engine.events import Answer, Exchange, Lost
-from loadcheck.judge.errors import FRAMING, code_of, is_outage
+from loadcheck.judge.errors import code_of, is_framing, is_outage
 from loadcheck.judge.order import same_order
 from loadcheck.judge.ranges import content_range
 from loadcheck.judge.verdict import OK, Cause, Evidence, Ruling, Symptom, Verdict
@@ -105,6 +105,11 @@ def unknown(reason: str, code: str = "") -> Verdict:
     return Verdict(Ruling.UNKNOWN, reason=reason, code=code)
 
 
+def unsettled(reason: str) -> Verdict:
+    """Make the verdict of an exchange whose answer was not what was expected, and may have been right all the same."""
+    return Verdict(Ruling.UNKNOWN, reason=reason, disputed=True)
+
+
 def _lost(lost: Lost | None) -> Verdict:
     if lost is Lost.PROTOCOL:
         return violation(Symptom.MALFORMED, "the answer is not HTTP")
@@ -129,7 +134,7 @@ def _wrong_status(answer: Answer, expectation: Expectation, token: TokenKind) ->
         return _away(status, code)
     expected = " or ".join(map(str, sorted(expectation.statuses)[:3]))
     reason = f"status {status}{_named(code)}, expected {expected}"
-    cause = Cause.TRANSACTION_FRAMING if code in FRAMING else Cause.UNDETERMINED
+    cause = Cause.TRANSACTION_FRAMING if is_framing(answer, code) else Cause.UNDETERMINED
     return violation(Symptom.WRONG_STATUS, reason, cause=cause, code=code, evidence=_excerpt(answer))
 
 

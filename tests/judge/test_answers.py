@@ -19,8 +19,8 @@ REFUSED = expectation({"status": 401})
 NONE = reading([])
 
 
-def error(code: str) -> bytes:
-    return json.dumps({"code": code, "message": "m", "details": None, "hint": None}).encode()
+def error(code: str, message: str = "m") -> bytes:
+    return json.dumps({"code": code, "message": message, "details": None, "hint": None}).encode()
 
 
 @pytest.mark.parametrize("lost", [lost for lost in Lost if lost is not Lost.PROTOCOL])
@@ -118,8 +118,14 @@ def test_an_outage_is_unknown_where_another_error_is_expected(code: str) -> None
 
 
 def test_a_protocol_violation_between_prepared_statements_is_evidence() -> None:
-    answer = verdict(exchange(error("08P01"), 400), ROWS, reading(MINE))
-    assert answer.symptom is Symptom.WRONG_STATUS
+    crossed = 'bind message supplies 0 parameters, but prepared statement "5" requires 1'
+    answer = verdict(exchange(error("08P01", crossed), 503), ROWS, reading(MINE))
+    assert (answer.symptom, answer.cause) == (Symptom.WRONG_STATUS, Cause.TRANSACTION_FRAMING)
+
+
+def test_a_protocol_violation_that_a_pooler_tells_of_has_no_cause_yet() -> None:
+    answer = verdict(exchange(error("08P01", "server conn crashed?"), 503), ROWS, reading(MINE))
+    assert (answer.symptom, answer.cause) == (Symptom.WRONG_STATUS, Cause.UNDETERMINED)
 
 
 @pytest.mark.parametrize("token", ["expired", "not-yet-valid", "wrong-key", "unsigned", "malformed"])
