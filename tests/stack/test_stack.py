@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from loadcheck.stack.programs import ALL, Finder
+from loadcheck.stack.sql import run_files
 from loadcheck.stack.stack import EmbeddedStack
 from loadcheck.stack.versions import version
 from tests.stack.asking import ask, console, pets_of
@@ -34,6 +35,19 @@ async def test_it_tells_when_it_is_ready(pets_stack: EmbeddedStack) -> None:
 async def test_the_oracle_sees_every_row_and_the_single_role_does_not(pets_stack: EmbeddedStack) -> None:
     assert await _count(pets_stack.database) == 160
     assert await _count(pets_stack.pooled_database) == 0
+
+
+async def test_rows_that_its_sql_writes_are_counted_before_anybody_looks(pets_stack: EmbeddedStack) -> None:
+    writing = "CREATE TABLE counted (n int); INSERT INTO counted SELECT generate_series(1, 10)"
+    connection = await asyncpg.connect(pets_stack.database)
+    try:
+        for _ in range(20):  # without care, every second or third time is late
+            await run_files([(Path("counted.sql"), writing)], pets_stack.database)
+            counted = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'counted'"
+            assert await connection.fetchval(counted) == 10
+            await connection.execute("DROP TABLE counted")
+    finally:
+        await connection.close()
 
 
 async def test_nobody_but_the_superuser_can_bypass_row_security(pets_stack: EmbeddedStack) -> None:
