@@ -93,15 +93,16 @@ def stamp_in(header: str) -> Stamp | None:
 def in_context(verdict: Verdict, stamp: Stamp | None, asked: Asked, earlier: Earlier | None = None) -> Verdict:
     """Return the verdict as it is with the stamp: a right answer may have been made for somebody else.
 
-    An answer that was made for an earlier exchange of the same identity and request is a cache that does its work. A
-    stamp without a nonce went through a gateway that does not pass on the request's header.
+    So may one whose rows show nothing either way: the stamp is evidence of its own, which needs no truth. An answer
+    that was made for an earlier exchange of the same identity and request is a cache that does its work. A stamp
+    without a nonce went through a gateway that does not pass on the request's header.
     """
-    if stamp is None or verdict.ruling is Ruling.UNKNOWN:
+    if stamp is None:
         return verdict
     if stamp.nonce not in {asked.nonce, _NONE}:
         return _elsewhere(verdict, stamp, asked)
     reason = _wrong_context(stamp, asked, earlier)
-    if not reason and verdict.ruling is Ruling.OK:
+    if not reason and verdict.ruling is not Ruling.VIOLATION:
         return verdict
     if earlier is not None and stamp.nonce == _NONE != stamp.digest and earlier.stamp == stamp:
         return _made_for_another(verdict, earlier.source)
@@ -115,7 +116,7 @@ def _elsewhere(verdict: Verdict, stamp: Stamp, asked: Asked) -> Verdict:
     if theirs is None or mine is None or theirs[1] != mine[1]:
         source = None
     elif theirs[3] == mine[3]:
-        if theirs[2] == mine[2] and verdict.ruling is Ruling.OK:
+        if theirs[2] == mine[2] and verdict.ruling is not Ruling.VIOLATION:
             return verdict
         source = None
     else:

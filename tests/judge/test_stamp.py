@@ -16,7 +16,7 @@ DRAW = Draw(seq=7, request=1, identity=3)
 ASKED = Asked(nonce_of(RUN, DRAW), DIGEST, "role_readwrite")
 MINE = Stamp(pid=100, at=1_700_000_000_000_000, digest=DIGEST, nonce=ASKED.nonce, role="role_readwrite")
 WRONG = Verdict(Ruling.VIOLATION, Symptom.SWAPPED, "rows", source=5)
-UNKNOWN = Verdict(Ruling.UNKNOWN, reason="time-out")
+UNKNOWN = Verdict(Ruling.UNKNOWN, reason="the data changed while the request was under way")
 
 
 def nonce(seq: int, request: int, identity: int, run: str = RUN) -> str:
@@ -74,7 +74,9 @@ def test_an_answer_made_for_another_identity_is_a_gateways_doing_whatever_its_ro
 
 
 def test_a_cache_that_gives_the_same_identity_its_own_answer_again_does_its_work() -> None:
-    assert in_context(OK, replace(MINE, nonce=nonce(2, 1, 3)), ASKED) == OK
+    earlier = replace(MINE, nonce=nonce(2, 1, 3))
+    assert in_context(OK, earlier, ASKED) == OK
+    assert in_context(UNKNOWN, earlier, ASKED) == UNKNOWN
 
 
 def test_a_gateway_that_does_not_pass_the_nonce_on_is_no_violation() -> None:
@@ -96,5 +98,7 @@ def test_a_token_that_names_no_role_may_have_any() -> None:
     assert in_context(OK, replace(MINE, role="anon"), replace(ASKED, role=None)) == OK
 
 
-def test_what_is_unknown_stays_unknown() -> None:
-    assert in_context(UNKNOWN, replace(MINE, digest=OTHER), ASKED) == UNKNOWN
+def test_rows_that_cannot_be_judged_do_not_hide_what_the_stamp_shows() -> None:
+    assert in_context(UNKNOWN, replace(MINE, digest=OTHER), ASKED).symptom is Symptom.WRONG_CONTEXT
+    verdict = in_context(UNKNOWN, replace(MINE, nonce=nonce(2, 1, 9), digest=OTHER), ASKED)
+    assert (verdict.symptom, verdict.cause, verdict.source) == (Symptom.WRONG_EXCHANGE, Cause.GATEWAY, 9)
