@@ -16,6 +16,7 @@ from loadcheck.cli.run import carry_out
 from loadcheck.cli.targets import Given
 from loadcheck.errors import ExitCode
 from loadcheck.judge.findings import Finding
+from loadcheck.record.stored import Summary
 from loadcheck.record.tally import Tally
 from loadcheck.report.terminal import open_console
 from loadcheck.run.observer import Gauges
@@ -85,9 +86,16 @@ def _leak(detector: Detector, ended: Ended) -> tuple[bool, str]:
     findings = ended.summary["findings"]
     short = "; ".join(Expected.of(_folder(detector)).shortfalls(findings))
     if short:
-        return False, f"the planted leak: {short}"
+        return False, f"the planted leak: {short} ({_seen(ended.summary)})"
     found = main(findings)
     return True, f"the planted leak was caught: {found['symptom']}, cause {found['cause']}"
+
+
+def _seen(summary: Summary) -> str:
+    """Tell what came of the exchanges: a leak is also missed where nothing answered, or nothing could be judged."""
+    counts, unknowns = summary["exchanges"], summary["unknowns"]
+    told = f"{counts['ok']:,} answers right, {counts['violation']:,} wrong, {counts['unknown']:,} unknown"
+    return f"{told}, most often: {next(iter(unknowns))}" if unknowns else told
 
 
 def _twin(_: Detector, ended: Ended) -> tuple[bool, str]:
