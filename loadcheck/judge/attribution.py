@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadcheck.judge.inspection import Discrepancy, Wrong
-from loadcheck.judge.judge import unknown, violation
+from loadcheck.judge.judge import unsettled, violation
 from loadcheck.judge.verdict import Evidence, Symptom, Verdict
 from loadcheck.scenario.writes import Does
 
@@ -75,7 +75,7 @@ def weightiest(found: Sequence[Discrepancy]) -> Discrepancy:
 
 def never_looked(reason: str) -> Verdict:
     """Return the verdict where the table could not be looked at."""
-    return unknown(f"what was written could not be read: {reason}")
+    return unsettled(f"what was written could not be read: {reason}")
 
 
 def _foreign(found: Discrepancy) -> Verdict:

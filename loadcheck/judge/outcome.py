@@ -10,6 +10,8 @@ from loadcheck.scenario.thresholds import UPPER_LIMITS, Thresholds, Window
 
 # Above this share of answers that could not be judged, a run without a violation says too little.
 _UNKNOWN_SHARE: Final = 0.1
+# The same of answers that were not what was expected: each of them may have been a leak.
+_UNSETTLED_SHARE: Final = 0.01
 # What must be reached for a green run to say anything, and what helps when it was not.
 _COVERED: Final[Mapping[str, str]] = {
     "checked": "run longer",
@@ -93,6 +95,7 @@ class Figures:
         measured: Measured values by threshold name; None where there was no sample.
         least: For thresholds on every request, the request that has the least, such as "request 'list'".
         windows: The worst windows by threshold name; none where no window had a sample.
+        unsettled: Why answers of all phases that were not what was expected could not be settled, and how many each.
         misplaced: Rows that the audit found other than the run's writes had left them.
         stopped: Why the run ended at its first failure, as it was told to; empty when it did not.
         lost: How a server under test ended in the middle of the run; empty when none did.
@@ -109,6 +112,7 @@ class Figures:
     measured: Mapping[str, float | None]
     least: Mapping[str, str] = field(default_factory=dict)
     windows: Mapping[str, Worst] = field(default_factory=dict)
+    unsettled: Mapping[str, int] = field(default_factory=dict)
     misplaced: int = 0
     stopped: str = ""
     lost: str = ""
@@ -166,6 +170,18 @@ def _doubts(figures: Figures) -> Iterator[str]:
     seen = figures.checked + figures.unknown
     if figures.checked and figures.unknown > seen * _UNKNOWN_SHARE:
         yield f"{figures.unknown:,} of {seen:,} answers could not be judged, more than {_UNKNOWN_SHARE:.0%}"
+    yield from _unsettled(figures)
+
+
+def _unsettled(figures: Figures) -> Iterator[str]:
+    count = sum(figures.unsettled.values())
+    seen = figures.judged + count
+    if count > seen * _UNSETTLED_SHARE:
+        why = max(figures.unsettled, key=lambda reason: figures.unsettled[reason])
+        yield (
+            f"{count:,} of {seen:,} answers were not as expected, and whether that was wrong could not be settled, "
+            f"more than {_UNSETTLED_SHARE:.0%}; most often: {why}"
+        )
 
 
 def _unsampled(measured: Sequence[Measured]) -> Iterator[str]:

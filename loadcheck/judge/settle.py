@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-from loadcheck.judge.judge import Dispute, unknown, violation
+from loadcheck.judge.judge import Dispute, unknown, unsettled, violation
 from loadcheck.judge.owners import Owners
 from loadcheck.judge.verdict import OK, Evidence, Symptom, Verdict
 from loadcheck.oracle.rows import parse, row_digest, show, split
@@ -27,15 +27,15 @@ def settle(dispute: Dispute, after: Reading, owners: Owners) -> Verdict:
     if dispute.agrees_with(after.truth):
         return OK
     if before is None:
-        return unknown("the truth from before the request was no longer at hand")
+        return unsettled("the truth from before the request was no longer at hand")
     if before.version == after.truth.version:
         return _classify(dispute, after, owners)
     if owners.transferred:
-        return unknown("rows change their owners while the run goes on")
+        return unsettled("rows change their owners while the run goes on")
     if before.agrees(after.truth) and not owners.moving:
         return _classify(dispute, after, owners)
     # The right answer may have changed and changed back: only rows that were another's at every look are evidence.
-    return _never_own(dispute, before, after, owners) or unknown("the data changed while the request was under way")
+    return _never_own(dispute, before, after, owners) or unsettled("the data changed while the request was under way")
 
 
 def _never_own(dispute: Dispute, before: Truth, after: Reading, owners: Owners) -> Verdict | None:

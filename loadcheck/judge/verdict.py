@@ -78,6 +78,7 @@ class Verdict:
         cause: Why, as far as the answer and its stamp tell.
         code: PostgREST's or PostgreSQL's error code in the answer, if it carries one.
         fault: The fault under which the exchange was made; empty when there was none.
+        disputed: Whether it is unknown although the answer was not what was expected: a leak may hide behind it.
     """
 
     ruling: Ruling
@@ -88,6 +89,7 @@ class Verdict:
     cause: Cause = Cause.UNDETERMINED
     code: str = ""
     fault: str = ""
+    disputed: bool = False
 
 
 OK = Verdict(Ruling.OK)

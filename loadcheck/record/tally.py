@@ -79,6 +79,7 @@ class Tally:
         pairs: By request, then by claim mix, both in the scenario's order.
         statuses: By status (`200`), or by why there was no answer (`time-out`).
         unknowns: Reasons of the verdict `unknown`.
+        unsettled: Reasons of those of them, in all phases, whose answers were not what was expected.
         identities: The identities with at least one exchange judged ok or violation.
         recent: Exchanges of all phases done in each of the last seconds.
         current: Index of the phase that started last; None before the first.
@@ -92,6 +93,7 @@ class Tally:
         self._excused = Counts()
         self.statuses = Texts()
         self.unknowns = Texts()
+        self.unsettled = Texts()
         self.identities = Members(len(population))
         self.recent = Recent()
         self.current: int | None = None
@@ -116,6 +118,7 @@ class Tally:
         self._excused.merge(part._excused)  # noqa: SLF001 -- of the same class
         self.statuses.merge(part.statuses)
         self.unknowns.merge(part.unknowns)
+        self.unsettled.merge(part.unsettled)
         self.identities.merge(part.identities)
         self.recent.merge(part.recent)
         started = [current for current in (self.current, part.current) if current is not None]
@@ -145,6 +148,8 @@ class Tally:
         phase.requests[exchange.draw.request].add(exchange, verdict.ruling)
         phase.last = max(phase.last, exchange.done)
         self.recent.add(exchange.done)
+        if verdict.disputed:
+            self.unsettled.add(verdict.reason)
         if phase.phase.measure:
             self._add_measured(exchange, verdict)
 

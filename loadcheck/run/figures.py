@@ -28,6 +28,7 @@ def figures(
         misplaced=0 if facts.writes is None else facts.writes["wrong"],
         unknown=tally.unexcused.unknown,
         findings=len(findings),
+        unsettled=tally.unsettled.most_common(),
         unchecked=tuple(_unchecked(scenario, tally)),
         blind=blind,
         measured=_measured(tally, facts),

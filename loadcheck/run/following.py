@@ -16,7 +16,7 @@ from loadcheck.errors import LoadcheckError
 from loadcheck.judge.attribution import Standing, never_looked, of_answer, weightiest
 from loadcheck.judge.holdings import Holdings, Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Wrong
-from loadcheck.judge.judge import unknown
+from loadcheck.judge.judge import unknown, unsettled
 from loadcheck.judge.verdict import Ruling, Symptom, Verdict
 from loadcheck.judge.writes import ABSENT, Ended, Look, Write, ended
 from loadcheck.oracle.database import GONE, Database
@@ -178,7 +178,7 @@ class Following:
         if self._disputes.qsize() < _WAITING:
             self._disputes.put_nowait(disputed)
         else:
-            self._give(disputed.exchange, unknown("there were more wrong answers than could be looked at again"))
+            self._give(disputed.exchange, unsettled("there were more wrong answers than could be looked at again"))
 
     async def _settled(self, disputed: _Disputed, database: Database) -> Verdict:
         found = weightiest(disputed.found)

@@ -11,7 +11,7 @@ from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError
 from loadcheck.judge.grounds import NO_GROUNDS, Grounds
-from loadcheck.judge.judge import Dispute, judge, unknown
+from loadcheck.judge.judge import Dispute, judge, unsettled
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
 from loadcheck.judge.stamp import in_context, stamp_of
@@ -134,7 +134,7 @@ class Judging:
         if self._disputes.qsize() < _DISPUTES_WAITING:
             self._disputes.put_nowait(dispute)
         else:
-            verdict = unknown("there were more wrong answers than could be looked at again")
+            verdict = unsettled("there were more wrong answers than could be looked at again")
             self._give(dispute.exchange, verdict, Grounds(dispute.before))
 
     def abandon(self) -> None:
@@ -146,7 +146,7 @@ class Judging:
 
     def _leave(self, batch: Sequence[Dispute]) -> None:
         for dispute in batch:
-            verdict = unknown("the run ended before the answer could be looked at again")
+            verdict = unsettled("the run ended before the answer could be looked at again")
             self._give(dispute.exchange, verdict, Grounds(dispute.before))
 
     async def settle(self) -> None:
@@ -186,7 +186,7 @@ class Judging:
 
     def _give_up(self, batch: Sequence[Dispute], reason: str) -> None:
         for dispute in batch:
-            verdict = unknown(f"the truth could not be read again: {reason}")
+            verdict = unsettled(f"the truth could not be read again: {reason}")
             self._give(dispute.exchange, verdict, Grounds(dispute.before))
 
     def _give(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:

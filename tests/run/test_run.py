@@ -199,3 +199,5 @@ async def test_an_oracle_that_is_cut_off_while_it_looks_again_leaves_the_answer_
     wrong = SCENARIO.replace("WHERE keeper = :user_type", "WHERE keeper <> :user_type")
     ended, _ = await run(pets_stack, tmp_path, "{name: cut, concurrency: 1, requests: 5}", scenario=wrong)
     assert ended.summary["exchanges"] == {"sent": 5, "ok": 0, "violation": 0, "unknown": 5}
+    assert ended.summary["exit_code"] == 2
+    assert "most often: the truth could not be read again" in ended.summary["reasons"][-1]
