@@ -13,7 +13,7 @@ _SCALARS: Final = frozenset({"integer", "number", "boolean"})
 _DROPPED: Final = frozenset({"title", "gt", "ge", "lt", "le", "discriminator", "format", "writeOnly"})
 _EXACTLY_ONE: Final[dict[str, list[tuple[str, ...]]]] = {
     "Request": [METHODS],
-    "Phase": [("concurrency", "rate"), ("duration", "requests")],
+    "Phase": [("concurrency", "rate"), ("duration", "requests", "exchanges")],
 }
 
 

@@ -62,6 +62,8 @@ REQUEST = {"name": "r", "get": "/p", "expect": {"status": 200}}
         ({"load": [{"name": "l", "rate": "5/s", "concurrency": 1, "duration": "3s"}]}, False),
         ({"load": [{"name": "l", "rate": "fast", "duration": "3s"}]}, False),
         ({"load": [{"name": "l", "rate": "${RATE}", "duration": 3, "measure": "${M}"}]}, True),
+        ({"load": [{"name": "l", "concurrency": 1, "exchanges": [{"identity": "a", "request": "r"}]}]}, True),
+        ({"load": [{"name": "l", "concurrency": 1}]}, False),
         ({"stack": {"pooler": "none"}}, True),
         ({"stack": {"pooler": {"run": "x"}}}, True),
         ({"stack": {"pooler": {"mode": "session", "pool_timeout": 5}}}, True),
