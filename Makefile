@@ -8,13 +8,13 @@ NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv
 BENCH := .venv/libexec/bench
 PEERS := $(foreach tool,wrk hey,$(if $(shell command -v $(tool)),,.venv/libexec/loadcheck/$(tool)/usr/bin/$(tool)))
 
-.PHONY: bench browser bench-hunting crashes demo gallery million soak examples test lint format schema lock clean
+.PHONY: bench browser bench-hunting crashes demo docs docs-check gallery million soak examples test lint format schema lock clean
 
 demo: $(READY)
 	$(BIN)/loadcheck demo
 
 test: lint $(SCHEMAS)
-	$(BIN)/pytest -m "not gallery and not browser"
+	$(BIN)/pytest -m "not gallery and not browser and not docs"
 
 # Every known leak and its repaired twin, each a run of its own: some minutes. One of them needs nginx.
 gallery: $(READY) $(NGINX)
@@ -67,8 +67,13 @@ examples: $(READY)
 schema: $(READY)  ## remake the JSON Schema that editors use for scenarios
 	$(BIN)/loadcheck schema > scenarios/loadcheck.schema.json
 
-docs: $(READY)  ## remake the pages that are made from the program
+docs: $(READY)  ## remake the pages that are made from the program, and the pictures
 	$(BIN)/loadcheck schema reference > docs/scenario.md
+	$(BIN)/python docs/pictures/draw.py
+
+# Every command of README and docs, as it is written, against the real programs: some minutes.
+docs-check: $(READY)
+	$(BIN)/pytest -m "docs or not docs" tests/docs
 
 # Needs `uv` on the PATH. The lock holds versions and hashes for every platform, and no registry's address.
 lock:
