@@ -96,6 +96,7 @@ def _mistake(path: Path, text: str, error: asyncpg.PostgresError) -> UsageProble
         error.hint and f"Hint: {error.hint}",
         error.context and f"In: {error.context}",
         _meta_command(text, error),
+        _unknown_role(error),
     ]
     return UsageProblem(
         f"{path}{_place(text, error)}: {error.args[0]} ({error.sqlstate})",
@@ -121,3 +122,11 @@ def _meta_command(text: str, error: asyncpg.PostgresError) -> str:
     if error.position and text[int(error.position) - 1 :].startswith("\\"):
         return "Lines that begin with a backslash are commands of psql, not SQL: take them out."
     return ""
+
+
+def _unknown_role(error: asyncpg.PostgresError) -> str:
+    if error.sqlstate != asyncpg.UndefinedObjectError.sqlstate or not error.args[0].startswith("role "):
+        return ""
+    return (
+        "The embedded stack makes two roles: stack.owner and stack.role (--role, with `loadcheck init`). Name it there."
+    )

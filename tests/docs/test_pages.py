@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from loadcheck.cli.app import cli
+from loadcheck.errors import ExitCode
+from loadcheck.judge.verdict import Cause, Symptom
 from loadcheck.scenario.schema import json_schema
 from tests.cli.command import REPOSITORY
 from tests.docs.pages import COMMANDS, PAGES, Block, Page
@@ -95,3 +97,13 @@ def test_the_pictures_are_up_to_date() -> None:
     drawn = runpy.run_path(str(folder / "draw.py"))["PICTURES"]
     for name, draw in drawn.items():
         assert (folder / f"{name}.svg").read_text(encoding="utf-8") == draw().svg(), "run `make docs`"
+
+
+def test_every_symptom_cause_and_exit_code_is_told() -> None:
+    findings = (REPOSITORY / "docs" / "findings.md").read_text(encoding="utf-8")
+    told = {*re.findall(r"`([a-z-]+)`(?=[,| ][^|]*\|)", findings)}
+    # What changed the data is told as drift, and is no finding's cause.
+    assert {*map(str, Symptom), *map(str, Cause)} - {Cause.DRIFT} <= told
+    for path in (REPOSITORY / "docs" / "exit-codes.md", REPOSITORY / "README.md"):
+        rows = re.findall(r"^\| ([0-9, ]+) \|", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert sorted(int(code) for row in rows for code in row.split(",")) == sorted(ExitCode), path.name

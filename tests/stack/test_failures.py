@@ -53,6 +53,13 @@ async def test_a_mistake_in_sql_is_told_with_its_place(tmp_path: Path, sql: str,
     assert problem.advice
 
 
+async def test_a_role_that_the_stack_has_not_is_told_with_those_that_it_has(tmp_path: Path) -> None:
+    (tmp_path / "bad.sql").write_text("CREATE TABLE a (); GRANT SELECT ON a TO api")
+    problem = await refused({"sql": ["bad.sql"], "pooler": "none"}, tmp_path)
+    assert 'role "api" does not exist' in problem.message
+    assert "stack.role" in problem.advice
+
+
 @pytest.mark.parametrize("copy", ["COPY a (i) FROM stdin;", "copy a to STDOUT", "COPY a FROM STDIN;\n1\n\\.\n"])
 async def test_copy_has_no_terminal_to_wait_for(tmp_path: Path, copy: str) -> None:
     (tmp_path / "copy.sql").write_text(f"CREATE TABLE a (é int);\n  {copy}")
