@@ -27,7 +27,7 @@ HERE: Final = Path(__file__).parent
 _SECRET: Final = "x" * 32
 
 _NGINX: Final = """
-user {user}; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
+user {user}; daemon off; worker_processes {processes}; pid {folder}/nginx.pid; error_log stderr crit;
 events {{ worker_connections 2048; }}
 http {{
   access_log off; keepalive_requests 1000000000;
@@ -89,7 +89,7 @@ def on(cores: frozenset[int]) -> Iterator[None]:
 
 @contextmanager
 def null_server(folder: Path, name: str, *, cores: frozenset[int], tools: frozenset[int]) -> Iterator[Bench]:
-    """Serve a fixed body with nginx, and nothing else.
+    """Serve a fixed body with nginx, a process for each of its cores, and nothing else.
 
     Args:
         folder: An empty one, for nginx's files.
@@ -102,7 +102,8 @@ def null_server(folder: Path, name: str, *, cores: frozenset[int], tools: frozen
     """
     (port,) = free_ports(1)
     user = os.environ.get("USER", "root")
-    (folder / "nginx.conf").write_text(_NGINX.format(user=user, folder=folder, port=port, body=BODY))
+    filled = _NGINX.format(user=user, processes=len(cores), folder=folder, port=port, body=BODY)
+    (folder / "nginx.conf").write_text(filled)
     with on(cores):
         server = subprocess.Popen([nginx(), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"])
     try:

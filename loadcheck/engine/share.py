@@ -1,7 +1,7 @@
 """A share of a run: what one of several workers takes of its identities, its callers and its schedule."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
 
@@ -37,7 +37,11 @@ class Share:
         """Return the draws with numbers that no other share gives."""
         if self.of == 1:
             return draws
-        return (replace(draw, seq=draw.seq * self.of + self.index) for draw in draws)
+        # Each part named: `replace` costs three times as much, and this is done for every exchange.
+        return (
+            Draw(draw.seq * self.of + self.index, draw.request, draw.identity, draw.values, draw.patience)
+            for draw in draws
+        )
 
     def dealt(self, arrivals: Iterator[float]) -> Iterator[float]:
         """Return every `of`-th arrival: dealt out so, the arrivals of all shares are those of one schedule."""
