@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from memory import Silent
 from pydantic import SecretStr
 
 from loadcheck.clock import SystemClock
@@ -53,7 +54,7 @@ requests:
 """
 
 
-class Steps:
+class Steps(Silent):
     """Prints each step with the time since the last one."""
 
     def __init__(self) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import uvloop
 
@@ -126,12 +127,9 @@ async def run(exchanges: int, folder: Path, sent: Callable[[int], None]) -> Ende
 
     path = folder / "memory.yaml"
     path.write_text(SCENARIO.format(identities=IDENTITIES, exchanges=exchanges))
-    before, parts.transport_to = parts.transport_to, null_server
-    try:
-        options = RunOptions(seed=1, out=folder / "run", reproduce=False)
+    options = RunOptions(seed=1, out=folder / "run", reproduce=False)
+    with patch.object(parts, "transport_to", null_server):
         return await Run(load(path), options, Silent(), Interruption(), SystemClock()).run()
-    finally:
-        parts.transport_to = before
 
 
 def resident() -> int:

@@ -3,6 +3,8 @@
 Run by the Python that has matplotlib, which loadcheck itself does not need.
 """
 
+# mypy: disable-error-code="import-not-found"
+
 import json
 import sys
 from typing import Any
