@@ -105,6 +105,9 @@ def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
 def diagnose_write(verdict: Verdict, holes: Sequence[str], triggers: Sequence[str]) -> Diagnosis:
     """Name the cause of a finding about what a run has written, as far as the catalogue shows it.
 
+    A policy that lets every write through is enough: the row shows that one did go through. A trigger is named and no
+    more: repaired tables have triggers, too, and a crash or a setting left on a backend leaves the same traces.
+
     Args:
         verdict: That on the finding's first answer.
         holes: Policies of the table that let every write through.

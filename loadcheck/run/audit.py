@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -14,7 +14,7 @@ from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError, UsageProblem
 from loadcheck.judge.attribution import Standing, of_table
 from loadcheck.judge.holdings import Place
-from loadcheck.judge.inspection import Discrepancy, Inspection, Wrong
+from loadcheck.judge.inspection import Discrepancy, Inspection, Sighting, Wrong
 from loadcheck.judge.judge import violation
 from loadcheck.judge.verdict import Symptom, Verdict
 from loadcheck.judge.writes import ABSENT, Ended, Look, Write
@@ -23,6 +23,7 @@ from loadcheck.oracle.durability import switched_off
 from loadcheck.oracle.marks import Mark
 from loadcheck.oracle.written import Fingerprint, WrittenTable
 from loadcheck.record.stored import StoredWrites
+from loadcheck.run.canaries import Kind
 from loadcheck.run.following import Following, exchange_of
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.fault import FaultKind
@@ -187,13 +188,17 @@ class Audit:
     async def _inspect(self, table: WrittenTable) -> None:
         number, began = self.following.looking()
         found: list[Discrepancy] = []
+        planted: set[Kind] = set()
         inspection: Inspection | None = None
         try:
             async for batch in table.ours(self.database):
                 if inspection is None:
                     inspection = self._inspection(table, began)
-                sightings = (self.following.naming.in_table(table.name, row) for row in batch)
-                found += filter(None, (inspection.add(each, each.owner) for each in sightings))
+                sightings = [self.following.naming.in_table(table.name, row) for row in batch]
+                judged = [inspection.add(each, each.owner) for each in sightings]
+                found += filter(None, judged)
+                rights = (each for each, wrong in zip(sightings, judged, strict=True) if wrong is None)
+                self._plant(table.name, rights, planted)
             inspection = inspection or self._inspection(table, began)
             for owner, _ in self.following.holdings.everything(table.name):
                 found += inspection.missing(owner)
@@ -202,6 +207,16 @@ class Audit:
             self.following.holdings.tidy(self.clock.now())
         self.rows, self.undecided = inspection.checked, inspection.undecided
         self._tell(table.name, found)
+
+    def _plant(self, table: str, sightings: Iterable[Sighting], planted: set[Kind]) -> None:
+        """Plant a canary with one row of each request and claim mix: its answers may not have shown any."""
+        population = self.following.population
+        for each in sightings:
+            if each.mark is not None and each.owner is not None:
+                kind = each.mark.request, population[each.mark.identity].mix
+                if kind not in planted:
+                    planted.add(kind)
+                    self.following.plant(kind, table, [each], each.owner)
 
     def _inspection(self, table: WrittenTable, began: float) -> Inspection:
         look = Look(began, self.clock.now())

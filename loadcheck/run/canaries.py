@@ -1,5 +1,7 @@
 """Canaries: now and then a right answer is judged by another identity's truth, on purpose. The judge must flag it.
 
+So are rows that the run has written: those of one owner, judged as if another one had found them among its own.
+
 One that passes shows a request whose answers are not really looked at, so that a green run says nothing about it.
 """
 
@@ -21,6 +23,9 @@ from loadcheck.scenario.model import Scenario
 
 _EVERY: Final = 200
 _KEPT: Final = 16  # right answers of a request, among which another identity's is looked for
+
+Kind = tuple[int, int]
+"""Request and claim mix, by index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,19 @@ class Canaries:
         self.planted: Counter[int] = Counter()
         self.passed: Counter[int] = Counter()
         self._lately: defaultdict[int, deque[_Right]] = defaultdict(lambda: deque(maxlen=_KEPT))
-        self._unplanted: defaultdict[tuple[int, int], int] = defaultdict(lambda: _EVERY)
+        self._unplanted: defaultdict[Kind, int] = defaultdict(lambda: _EVERY)
+
+    def due(self, kind: Kind) -> bool:
+        """Count a right answer; return whether it is time for one."""
+        self._unplanted[kind] += 1
+        return self._unplanted[kind] >= _EVERY
+
+    def plant(self, kind: Kind, *, caught: bool) -> None:
+        """Count one that was judged, and whether the judge flagged it."""
+        self._unplanted[kind] = 0
+        self.planted[kind[0]] += 1
+        if not caught:
+            self.passed[kind[0]] += 1
 
     def offer(
         self,
@@ -67,19 +84,15 @@ class Canaries:
             return
         draw, kind = exchange.draw, (exchange.draw.request, mix)
         lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
-        self._unplanted[kind] += 1
-        due = self._unplanted[kind] >= _EVERY
+        due = self.due(kind)
         wrong = _wrong(expectation, mine, lately) if due else None
         if due and wrong is None and len(lately) == _KEPT:
             # All are alike: looking again is worth it once others have taken their places.
             self._unplanted[kind] -= _KEPT
         lately.append(mine)
         if wrong is not None:
-            self._unplanted[kind] = 0
-            self.planted[draw.request] += 1
             verdict = judge(exchange, expectation, TokenKind.VALID, wrong.truth, wrong.variables)
-            if not isinstance(verdict, Dispute) and verdict.ruling is Ruling.OK:
-                self.passed[draw.request] += 1
+            self.plant(kind, caught=isinstance(verdict, Dispute) or verdict.ruling is not Ruling.OK)
 
 
 def _wrong(expectation: Expectation, mine: _Right, lately: Iterable[_Right]) -> _Right | None:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -15,7 +15,7 @@ from loadcheck.engine.events import Answer, Draw, Exchange
 from loadcheck.errors import LoadcheckError
 from loadcheck.judge.attribution import Standing, never_looked, of_answer, weightiest
 from loadcheck.judge.holdings import Holdings, Place
-from loadcheck.judge.inspection import Discrepancy, Inspection, Wrong
+from loadcheck.judge.inspection import Discrepancy, Inspection, Sighting, Wrong
 from loadcheck.judge.judge import unknown, unsettled
 from loadcheck.judge.verdict import Ruling, Symptom, Verdict
 from loadcheck.judge.writes import ABSENT, Ended, Look, Write, ended
@@ -23,6 +23,7 @@ from loadcheck.oracle.database import GONE, Database
 from loadcheck.oracle.marks import Mark
 from loadcheck.oracle.rows import as_rows, parse
 from loadcheck.oracle.written import WrittenTable
+from loadcheck.run.canaries import Canaries, Kind
 from loadcheck.run.naming import Naming, keyless
 from loadcheck.run.preparation import Prepared
 from loadcheck.scenario.placeholders import Template
@@ -62,9 +63,11 @@ class Following:
     Args:
         prepared: The scenario, its identities and the marks.
         clock: The run's clock.
+        canaries: Where rows go that are held against another owner on purpose.
         give: Called with each exchange that was put aside, and its verdict.
 
     Attributes:
+        population: Who writes.
         holdings: The model.
         naming: Whose rows are whose.
         tables: The tables that are written to.
@@ -73,16 +76,20 @@ class Following:
         last: The last write to each table.
     """
 
-    def __init__(self, prepared: Prepared, clock: Clock, give: Callable[[Exchange, Verdict], None]) -> None:
+    def __init__(
+        self, prepared: Prepared, clock: Clock, canaries: Canaries, give: Callable[[Exchange, Verdict], None]
+    ) -> None:
         scenario = prepared.scenario
         self._prepared = prepared
         self._clock = clock
+        self._canaries = canaries
         self._give = give
         self._access = [_access(request) for request in scenario.requests]
         self._places: dict[int, Place] = {}
         self._numbers = count(-1, -1)
         self._disputes: asyncio.Queue[_Disputed] = asyncio.Queue()
         self._told: OrderedDict[tuple[object, ...], Verdict] = OrderedDict()
+        self.population = prepared.population
         self.holdings = Holdings()
         self.naming = Naming(scenario.tables, prepared.population, prepared.marks)
         self.tables = [WrittenTable(name, table, prepared.marks) for name, table in scenario.tables.items()]
@@ -142,6 +149,24 @@ class Following:
             self._give(self._disputes.get_nowait().exchange, never_looked("the run ended"))
             self._disputes.task_done()
 
+    def plant(self, kind: Kind, table: str, sightings: Iterable[Sighting], owner: str) -> None:
+        """Judge rows that are right where they are as if another owner had found them, if there is one.
+
+        Args:
+            kind: The request and the claim mix that the canary is for.
+            table: Where the rows are; at least one was written by this run.
+            sightings: The rows.
+            owner: Whose they are.
+        """
+        owners = (name for name, _ in self.holdings.everything(table))
+        another = next((name for name in owners if name not in {owner, ""}), None)
+        if another is not None:
+            now = self._clock.now()
+            inspection = Inspection(self.holdings, self.naming, table, Look(now, now))
+            self._canaries.plant(
+                kind, caught=all(inspection.add(each, another) for each in sightings if each.mark is not None)
+            )
+
     def looking(self) -> tuple[int, float]:
         """Begin a look of our own; return its number, and when it began."""
         number, now = next(self._numbers), self._clock.now()
@@ -170,9 +195,14 @@ class Following:
     def _inspect(self, draw: Draw, place: Place, rows: Sequence[Any], look: Look, *, whole: bool) -> list[Discrepancy]:
         owner = self._owner(draw, place.table)
         inspection = Inspection(self.holdings, self.naming, place.table, look)
-        found = [inspection.add(self.naming.in_answer(place.table, row), owner) for row in rows]
+        sightings = [self.naming.in_answer(place.table, row) for row in rows]
+        found = list(filter(None, [inspection.add(each, owner) for each in sightings]))
         missing = list(inspection.missing(owner, place.key)) if whole and owner is not None else []
-        return [*filter(None, found), *missing]
+        kind = draw.request, self.population[draw.identity].mix
+        marked = any(each.mark is not None for each in sightings)
+        if owner is not None and marked and not (found or missing) and self._canaries.due(kind):
+            self.plant(kind, place.table, sightings, owner)
+        return [*found, *missing]
 
     def _put_aside(self, disputed: _Disputed) -> None:
         if self._disputes.qsize() < _WAITING:

@@ -76,7 +76,7 @@ class Judging:
         self.telling = exposure.telling
         self.coverage = Coverage(exposure.telling, len(scenario.load), exposure.exposes)
         self.canaries = Canaries()
-        self.following = Following(prepared, clock, self._give_followed)
+        self.following = Following(prepared, clock, self.canaries, self._give_followed)
         self._recognition = Recognition()
         self._transactions = Transactions()
         self._deliver = deliver

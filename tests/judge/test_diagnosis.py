@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadcheck.judge.diagnosis import Observations, Trial, diagnose
+from loadcheck.judge.diagnosis import Observations, Trial, diagnose, diagnose_write
 from loadcheck.judge.verdict import Cause, Ruling, Symptom, Verdict
 
 NEVER, ALWAYS, SOMETIMES, UNTRIED = Trial(0, 3), Trial(3, 3), Trial(1, 50), Trial()
@@ -77,3 +77,20 @@ def test_the_reasoning_names_who_is_at_fault() -> None:
     assert "view v" in diagnose(hole, wrong()).reasoning[-1]
     plan = Observations(NEVER, fresh=True, replayed=SOMETIMES, immutable=READER)
     assert READER[0] in diagnose(plan, wrong()).reasoning[-1]
+
+
+@pytest.mark.parametrize(
+    ("symptom", "holes", "triggers", "cause", "named"),
+    [
+        (Symptom.CROSS_WRITE, ("policy p",), ("trigger t",), Cause.POLICY, "policy p"),
+        (Symptom.LOST_WRITE, ("policy p",), ("trigger t",), Cause.UNDETERMINED, "trigger t"),
+        (Symptom.CROSS_WRITE, (), ("trigger t",), Cause.UNDETERMINED, "trigger t"),
+        (Symptom.LOST_WRITE, (), (), Cause.UNDETERMINED, ""),
+    ],
+)
+def test_a_write_hole_is_the_cause_of_what_went_through_and_a_trigger_is_named_without_proof(
+    symptom: Symptom, holes: tuple[str, ...], triggers: tuple[str, ...], cause: Cause, named: str
+) -> None:
+    diagnosis = diagnose_write(Verdict(Ruling.VIOLATION, symptom), holes, triggers)
+    assert diagnosis.cause is cause
+    assert any(named in line for line in diagnosis.reasoning) is bool(named)

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from loadcheck.errors import UsageProblem
+from loadcheck.judge.inspection import Inspection
 from loadcheck.run.recheck import recheck
 from loadcheck.run.run import Ended
 from loadcheck.scenario.load import load
@@ -87,6 +88,27 @@ async def test_a_right_server_passes_and_nothing_is_left(stack: EmbeddedStack, t
     assert any(step.endswith("rows of this run deleted from entries") for step in told.steps)
     async with changed(stack, MENDED) as owner:
         assert await owner.fetchval(LEFT) == 0
+
+
+async def test_rows_that_are_held_against_another_owner_are_flagged(stack: EmbeddedStack, tmp_path: Path) -> None:
+    ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE)
+    canaries = ended.summary["canaries"]
+    assert canaries["caught"] == canaries["planted"]
+    assert canaries["requests"]["mine"]["planted"] > 0
+    assert canaries["requests"]["set"]["planted"] == 1  # in the last audit: its answers show no row
+    assert not any("had no canary" in told for told in ended.summary["blind_spots"])
+
+
+async def test_a_judge_that_takes_every_row_for_anybodys_makes_the_run_inconclusive(
+    stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Inspection, "add", lambda *_: None)
+    monkeypatch.setattr(Inspection, "missing", lambda *_: iter(()))
+    ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE)
+    assert ended.summary["exit_code"] == 2
+    told = "\n".join(ended.summary["reasons"])
+    assert "request 'mine' is blind" in told
+    assert "request 'set' is blind" in told
 
 
 async def test_a_write_that_is_dropped_is_found_by_its_reader(stack: EmbeddedStack, tmp_path: Path) -> None:
