@@ -91,7 +91,9 @@ class Launcher:
             async with asyncio.timeout(_READY_S):
                 await self._answers(process, probe)
         except TimeoutError:
-            raise self._problem(process, f"did not answer within {_READY_S:.0f} s") from None
+            problem = self._problem(process, f"did not answer within {_READY_S:.0f} s")
+            await self.end(process, order.stop)  # or it would be in the way of the next one
+            raise problem from None
         return process
 
     async def end(self, process: Process, how: signal.Signals, patience: float = _END_S) -> bool:

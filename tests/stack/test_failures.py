@@ -1,6 +1,8 @@
 """What users are told when the stack does not come up; never a secret, and nothing is left."""
 
+import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,10 @@ from typing import Any
 import pytest
 
 from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
+from loadcheck.stack import launch
+from loadcheck.stack.launch import Launcher
 from loadcheck.stack.ports import LOOPBACK, PortTaken
+from loadcheck.stack.processes import Order, processes
 from loadcheck.stack.stack import embedded
 from tests.pets import FOLDER, pets
 
@@ -89,6 +94,20 @@ async def test_no_password_of_a_log_is_shown() -> None:
     problem = await refused({"gateway": {"run": CRASH}})
     assert problem.message == "the gateway of the embedded stack ended with exit code 3"
     assert "postgresql://role_readwrite:***@127.0.0.1" in problem.advice
+
+
+async def test_a_program_that_does_not_answer_in_time_is_ended_and_so_not_in_the_way_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent() -> bool:
+        return False
+
+    monkeypatch.setattr(launch, "_READY_S", 0.1)
+    order = Order("gateway", (sys.executable, "-c", "import time; time.sleep(600)"), dict(os.environ), tmp_path)
+    async with processes(None) as kept:
+        with pytest.raises(EnvironmentProblem, match="the gateway of the embedded stack did not answer within"):
+            await Launcher(kept, None).launch(order, silent)
+        assert kept.running == {}
 
 
 async def test_a_gateway_that_is_not_there() -> None:
