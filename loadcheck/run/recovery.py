@@ -114,8 +114,10 @@ class Recovery:
             self._recover(exchange)
         if exchange.sent > self._excusing_until:
             return verdict
-        window = next((one for one in reversed(self._windows) if one.covers(exchange)), None)
-        return verdict if window is None else excused(exchange, verdict, self._faults[window.fault])
+        covering = [self._faults[one.fault] for one in reversed(self._windows) if one.covers(exchange)]
+        told = [excused(exchange, verdict, fault) for fault in covering]
+        # The latest gives its name, unless it is another one that excuses.
+        return next((each for each in told if each.ruling is not verdict.ruling), next(iter(told), verdict))
 
     def _recover(self, exchange: Exchange) -> None:
         for window in [one for one in self._awaiting if one.ended is not None and exchange.sent >= one.ended]:

@@ -26,6 +26,8 @@ _TITLES: Final = {
     "gateway": "the gateway",
 }
 _READY_S: Final = 30.0
+# One that was up before is started again under load, after a crash perhaps, or while others are away.
+_READY_AGAIN_S: Final = 180.0
 _RUN_S: Final = 60.0
 _END_S: Final = 20.0
 _KILLED_S: Final = 10.0
@@ -53,6 +55,7 @@ class Launcher:
         self.account = account
         self._processes = processes
         self._secrets: set[str] = set()
+        self._answered: set[str] = set()
         self.dismissed: set[int] = set()
 
     def keep_secret(self, *secrets: str) -> None:
@@ -87,13 +90,15 @@ class Launcher:
         """
         (self.folder / f"{order.name}.log").unlink(missing_ok=True)
         process = await self._processes.start(order)
+        patience = _READY_AGAIN_S if order.name in self._answered else _READY_S
         try:
-            async with asyncio.timeout(_READY_S):
+            async with asyncio.timeout(patience):
                 await self._answers(process, probe)
         except TimeoutError:
-            problem = self._problem(process, f"did not answer within {_READY_S:.0f} s")
+            problem = self._problem(process, f"did not answer within {patience:.0f} s")
             await self.end(process, order.stop)  # or it would be in the way of the next one
             raise problem from None
+        self._answered.add(order.name)
         return process
 
     async def end(self, process: Process, how: signal.Signals, patience: float = _END_S) -> bool:

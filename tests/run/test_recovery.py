@@ -45,6 +45,17 @@ def test_it_is_excused_until_the_target_has_recovered(recovery: Recovery, recove
     assert recovery.consider(exchange(22.9, 23.2), ERROR).ruling is Ruling.UNKNOWN
 
 
+def test_of_faults_that_are_on_at_once_each_excuses_what_is_its_own() -> None:
+    faults = [Fault.model_validate({"do": kind}) for kind in ("rotate-jwt-secret", "cancel-queries")]
+    recovery = Recovery(faults, lambda _: None)
+    for fault in range(2):
+        recovery.begin(fault, 10.0)
+    refused = violation(Symptom.REFUSED_TOKEN, "a valid token was refused")
+    verdicts = [recovery.consider(exchange(11.0, 11.1), each) for each in (refused, ERROR, OK)]
+    assert [each.ruling for each in verdicts] == [Ruling.UNKNOWN, Ruling.UNKNOWN, Ruling.OK]
+    assert [each.fault for each in verdicts] == ["rotate-jwt-secret", "cancel-queries", "cancel-queries"]
+
+
 def test_a_token_that_is_refused_shows_nothing_of_what_is_behind(recovery: Recovery, recovered: list[Window]) -> None:
     recovery.end(recovery.begin(0, 10.0), 11.0)
     assert recovery.consider(exchange(12.0, 12.1, 401), OK).ruling is Ruling.OK

@@ -1,10 +1,12 @@
 """What users are told when the stack does not come up; never a secret, and nothing is left."""
 
 import os
+import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +101,31 @@ async def test_no_password_of_a_log_is_shown() -> None:
 async def test_a_program_that_does_not_answer_in_time_is_ended_and_so_not_in_the_way_of_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def silent() -> bool:
-        return False
-
     monkeypatch.setattr(launch, "_READY_S", 0.1)
     order = Order("gateway", (sys.executable, "-c", "import time; time.sleep(600)"), dict(os.environ), tmp_path)
     async with processes(None) as kept:
         with pytest.raises(EnvironmentProblem, match="the gateway of the embedded stack did not answer within"):
             await Launcher(kept, None).launch(order, silent)
         assert kept.running == {}
+
+
+async def test_one_that_was_up_before_is_given_more_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answers() -> bool:
+        monkeypatch.setattr(launch, "_READY_S", 0.0)  # enough for nothing, from now on
+        return True
+
+    order = Order("gateway", (sys.executable, "-c", "import time; time.sleep(600)"), dict(os.environ), tmp_path)
+    async with processes(None) as kept:
+        launcher = Launcher(kept, None)
+        first = await launcher.launch(order, answers)
+        await launcher.end(first, signal.SIGKILL)
+        assert await launcher.launch(order, answers) == kept.running["gateway"]
+        with pytest.raises(EnvironmentProblem):
+            await launcher.launch(replace(order, name="pooler"), silent)
+
+
+async def silent() -> bool:
+    return False
 
 
 async def test_a_gateway_that_is_not_there() -> None:
