@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from itertools import zip_longest
+from typing import Final, TypeAlias
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from loadcheck.judge.findings import Finding
@@ -32,6 +33,10 @@ _FIGURES: Final = 30  # cells for the figures before a curve
 _CURVE: Final = 60
 _STORIES: Final = 3  # findings told at length as they happen; the end report tells them all
 _ROW_CELLS: Final = 70
+_GAP: Final = "  "  # between the columns of a table
+_BESIDE: Final = "      "  # between the tables
+
+_Cell: TypeAlias = tuple[str, str]  # text and style
 
 
 class LiveReporter:
@@ -104,7 +109,7 @@ class View:
             *_checked(self._tally),
             *self._coverage(),
             Text(""),
-            _tables(self._tally),
+            *_tables(self._tally),
             *self._violations(width),
         )
 
@@ -187,42 +192,43 @@ def _with_curve(label: str, text: str, values: Iterable[float | None], width: in
     return _line(label, Text.assemble(f"{text:<{_FIGURES}}", (curve, "cyan")))
 
 
-def _tables(tally: Tally) -> Table:
-    both = Table.grid(padding=(0, 4, 0, 0))
-    both.add_row(_mixes(tally), _statuses(tally.statuses.most_common()))
-    return both
+def _tables(tally: Tally) -> Iterator[Text]:
+    """Yield the lines of both tables side by side, without rich's own: these take more time than all of the rest."""
+    mixes, statuses = _mixes(tally), _statuses(tally.statuses.most_common())
+    empty = [(" " * cell_len(text), "") for text, _ in mixes[0]]
+    for left, right in zip_longest(mixes, statuses):
+        yield Text.assemble(*(left or empty), _BESIDE, *(right or ()), no_wrap=True, overflow="ellipsis")
 
 
-def _mixes(tally: Tally) -> Table:
-    table = _table("claim mix", "sent", "violation", "unknown")
+def _mixes(tally: Tally) -> list[list[_Cell]]:
     shown = list(zip(tally.scenario.identities, tally.mixes, strict=True))
-    for mix, counts in shown[:_ROWS]:
-        table.add_row(Text(cut(mix.name, _NAME)), amount(counts.sent), *_bad(counts))
-    if shown[_ROWS:]:
-        table.add_row(Text(f"{len(shown) - _ROWS:,} more", style="dim"))
-    return table
+    rows = [[(cut(mix.name, _NAME), ""), (amount(counts.sent), ""), *_bad(counts)] for mix, counts in shown]
+    return _aligned(["claim mix", "sent", "violation", "unknown"], rows)
 
 
-def _statuses(statuses: Mapping[str, int]) -> Table:
-    table = _table("status", "answers")
-    shown = list(statuses.items())
-    for status, count in shown[:_ROWS]:
-        table.add_row(Text(cut(status, 16)), amount(count))
-    if shown[_ROWS:]:
-        table.add_row(Text(f"{len(shown) - _ROWS:,} more", style="dim"))
-    return table
+def _statuses(statuses: Mapping[str, int]) -> list[list[_Cell]]:
+    rows = [[(cut(status, 16), ""), (amount(count), "")] for status, count in statuses.items()]
+    return _aligned(["status", "answers"], rows)
 
 
-def _bad(counts: Counts) -> tuple[Text, Text]:
+def _bad(counts: Counts) -> tuple[_Cell, _Cell]:
     return (
-        Text(amount(counts.violation), style="bold red" if counts.violation else "dim"),
-        Text(amount(counts.unknown), style="yellow" if counts.unknown else "dim"),
+        (amount(counts.violation), "bold red" if counts.violation else "dim"),
+        (amount(counts.unknown), "yellow" if counts.unknown else "dim"),
     )
 
 
-def _table(name: str, *columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(name, no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
+def _aligned(names: list[str], rows: list[list[_Cell]]) -> list[list[_Cell]]:
+    """Return a table's head and first rows, the first column flush left and the others right; as wide all the way."""
+    more = f"{len(rows) - _ROWS:,} more" if rows[_ROWS:] else ""
+    shown = [[(name, "dim") for name in names], *rows[:_ROWS]]
+    if more:
+        shown.append([(more, "dim"), *(("", "") for _ in names[1:])])
+    widths = [max(cell_len(text) for text, _ in column) for column in zip(*shown, strict=True)]
+    return [[_padded(cell, widths[at], first=at == 0) for at, cell in enumerate(row)] for row in shown]
+
+
+def _padded(cell: _Cell, width: int, *, first: bool) -> _Cell:
+    text, style = cell
+    space = " " * (width - cell_len(text))
+    return (text + space if first else f"{_GAP}{space}{text}"), style

@@ -59,6 +59,19 @@ def test_the_view_counts_by_claim_mix_and_status() -> None:
     assert "no-claim 10 0 0 time-out 6" in squeezed
 
 
+def test_columns_stand_below_their_heads_also_where_one_table_is_longer() -> None:
+    counted = running()
+    for status in ("404", "429", "503"):
+        counted.statuses.add(status)
+    lines = shown(View(counted, GAUGES))
+    head = next(line for line in lines if line.startswith("claim mix"))
+    rows = lines[lines.index(head) + 1 :]
+    assert [line[head.index("status") :].split()[0] for line in rows] == ["200", "time-out", "404", "429", "503"]
+    assert {len(line) for line in rows} == {len(head)}
+    ends = head.index("violation") + len("violation")
+    assert [line[:ends].split()[-1] for line in rows[:2]] == ["12", "0"]
+
+
 def test_curves_of_rate_and_p99_stand_beside_their_figures() -> None:
     counted, now = running(), [48.0]
     view = View(counted, replace(GAUGES, now=lambda: now[0]))
