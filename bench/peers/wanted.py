@@ -107,5 +107,7 @@ def _word(found: float, least: float | None, most: float | None) -> str:
 def _why(results: Sequence[Results], *rows: tuple[str, Tool]) -> str:
     """Return why there is no ratio of these."""
     reasons = {(one.server, one.tool.name): one.unmeasured for one in results if not one.rates}
-    found = [(tool.name, reasons.get((server, tool.name), "")) for server, tool in rows]
-    return "; ".join(f"{name}: {reason}" for name, reason in found if reason) or "no round has both"
+    found = {tool.name: reasons[server, tool.name] for server, tool in rows if (server, tool.name) in reasons}
+    if len(set(found.values())) == 1:
+        return next(iter(found.values()))
+    return "; ".join(f"{name}: {reason}" for name, reason in found.items()) or "no round has both"
