@@ -8,7 +8,7 @@ NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv
 BENCH := .venv/libexec/bench
 PEERS := $(foreach tool,wrk hey,$(if $(shell command -v $(tool)),,.venv/libexec/loadcheck/$(tool)/usr/bin/$(tool)))
 
-.PHONY: bench browser bench-hunting crashes demo docs docs-check gallery million soak examples test lint format schema lock clean
+.PHONY: bench browser bench-hunting crashes demo docs docs-check gallery memory million soak examples test lint format schema lock clean
 
 demo: $(READY)
 	$(BIN)/loadcheck demo
@@ -45,6 +45,9 @@ bench: $(READY) $(NGINX) $(PEERS) $(BENCH)/.tried  ## loadcheck beside wrk, hey,
 
 soak: $(READY)  ## kill loadcheck at 100 random moments: every history is readable, and no run passes
 	$(BIN)/python -m tests.soak 100 1
+
+memory: $(READY)  ## the memory of a run of 10,000,000 exchanges: an hour or less
+	$(BIN)/python bench/memory.py --out reports/examples/memory.md
 
 bench-hunting: $(READY)  ## how soon rare leaks are found, hunting and not: about a quarter of an hour
 	$(BIN)/python bench/hunting.py --out reports/examples/hunting.md

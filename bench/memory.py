@@ -1,19 +1,22 @@
 """The memory of a run of any length: whole runs inside this process, against a null server with a stub truth.
 
-    python bench/memory.py [EXCHANGES]
+    python bench/memory.py [EXCHANGES] [--out PAGE]
 
 Nothing travels over a network, so that ten million exchanges take less than an hour. Everything else is as in a run:
 answers carry stamps, one in 1,000 is somebody else's, one in 1,000 is lost, and most truths depend on drawn values, so
-that what is kept of them is full at the first mark. Prints the curve, and exits with 1 when memory grew by more than
-5 % after exchange 100,000.
+that what is kept of them is full at the first mark. Prints the curve, writes it to the page at every mark, and exits
+with 1 when memory grew by more than 5 % after exchange 100,000.
 """
 
+import argparse
 import asyncio
+import os
+import platform
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
@@ -39,6 +42,7 @@ IDENTITIES: Final = 1_000
 _BACKENDS: Final = 8
 BACKEND_LIVES: Final = 50_000  # exchanges, after which a new one takes its place
 RARE: Final = 1_000
+_BAR: Final = 40
 _PAGE: Final = resource.getpagesize()
 
 SCENARIO: Final = """
@@ -138,34 +142,78 @@ def resident() -> int:
 
 
 class Curve:
-    """Looks at the memory at the marks, and prints it.
+    """Looks at the memory at the marks, and tells it.
+
+    Args:
+        exchanges: How many there will be.
+        page: Where the curve is written, too; None: nowhere.
 
     Attributes:
         points: Bytes, by exchange.
     """
 
-    def __init__(self, exchanges: int) -> None:
+    def __init__(self, exchanges: int, page: Path | None) -> None:
         self.points: dict[int, int] = {}
-        self._marks = {SETTLED, 3 * SETTLED, *range(10 * SETTLED, exchanges, 10 * SETTLED), exchanges}
+        self._exchanges = exchanges
+        self._page = page
+        self._marks = {SETTLED, 3 * SETTLED, *range(5 * SETTLED, exchanges, 5 * SETTLED), exchanges}
         self._began = time.perf_counter()
 
     def sent(self, count: int) -> None:
         """Look, if it is time."""
         if count in self._marks:
             self.points[count] = resident()
-            growth = self.points[count] / self.points[SETTLED] - 1
             passed = time.perf_counter() - self._began
-            print(f"{count:12,} exchanges {resident() / 1e6:8.1f} MB {growth:+8.1%} {passed:8.0f} s", flush=True)
+            print(f"{self._line(count)} {passed:8.0f} s", flush=True)
+            if self._page is not None:
+                self._page.write_text("\n".join(self._lines(passed)))
+
+    @property
+    def growth(self) -> float:
+        """The largest growth after the first mark, as a share of what there was then."""
+        return max(self.points.values()) / self.points[SETTLED] - 1
+
+    def _line(self, count: int) -> str:
+        growth = self.points[count] / self.points[SETTLED] - 1
+        return f"{count:12,} exchanges {self.points[count] / 1e6:8.1f} MB {growth:+8.1%}"
+
+    def _lines(self, passed: float) -> Iterator[str]:
+        last, most = max(self.points), max(self.points.values())
+        yield from (
+            "# Memory over a long run",
+            "",
+            f"Made by `python {' '.join(sys.argv)}`: a whole run of loadcheck against a null server in the same",
+            "process, with stamps, disputes, lost answers and backends that come and go. All that is resident counts.",
+            f"The run was to have {self._exchanges:,} exchanges; these are the first {last:,}, in {passed:,.0f} s.",
+            _machine(),
+            "",
+            f"Growth after exchange {SETTLED:,}: {100 * self.growth:.1f} % at most, of {100 * GROWTH:.0f} % allowed.",
+            "",
+            "```",
+            *(f"{self._line(count)}  {'#' * round(_BAR * size / most)}" for count, size in self.points.items()),
+            "```",
+            "",
+        )
 
 
-def main(exchanges: int) -> int:
-    """Run, print the curve, and return the exit code."""
-    curve = Curve(exchanges)
+def _machine() -> str:
+    python, load = platform.python_version(), os.getloadavg()[0]
+    cores = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"Machine: {cores}, load average {load:.1f} at the last mark; Python {python}."
+
+
+def main(exchanges: int, page: Path | None) -> int:
+    """Run, tell the curve, and return the exit code."""
+    curve = Curve(exchanges, page)
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         ended = runner.run(run(exchanges, Path(folder), curve.sent))
     print(", ".join(f"{count:,} {what}" for what, count in ended.summary["exchanges"].items()))
-    return max(curve.points.values()) > curve.points[SETTLED] * (1 + GROWTH)
+    return curve.growth > GROWTH
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if sys.argv[1:] else 10_000_000))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("exchanges", type=int, nargs="?", default=10_000_000)
+    parser.add_argument("--out", type=Path, help="write the curve there, too")
+    given = parser.parse_args()
+    sys.exit(main(given.exchanges, given.out))

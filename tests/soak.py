@@ -56,5 +56,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         count = kill_at_random(int(sys.argv[1]), int(sys.argv[2]), Path(scratch))
         sys.stdout.write(
-            f"killed {sys.argv[1]} times: every history readable, {count:,} exchanges, no verdict of pass\n"
+            f"killed {sys.argv[1]} times: {sys.argv[1]} histories readable, none passes; {count:,} exchanges in all\n"
         )
