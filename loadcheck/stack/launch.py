@@ -16,7 +16,7 @@ from loadcheck.stack.processes import Order, Process, Processes
 from loadcheck.stack.programs import POSTGRES, Program
 
 Probe = Callable[[], Awaitable[bool]]
-"""Whether a program answers by now; takes a second at most."""
+"""Whether a program answers by now; takes a few seconds at most, and is cancelled when there is no time left."""
 
 _TITLES: Final = {
     "postgres": "PostgreSQL",
