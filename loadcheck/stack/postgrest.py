@@ -22,7 +22,7 @@ from loadcheck.stack.programs import Program
 from loadcheck.stack.settings import whole_number
 
 _PROBE_S: Final = 10.0  # callers may keep it busy: an answer that takes its time shows as well that it is up
-_RELOAD_S: Final = 10.0
+_RELOAD_S: Final = 30.0
 _STOP_S: Final = 3.0  # it serves connections that are open for as long as somebody uses them
 _POLL_S: Final = 0.02
 _NO_DATABASE: Final = frozenset({503, 504})
