@@ -67,8 +67,6 @@ def ratio(results: Sequence[Results], tool: tuple[str, Tool], base: tuple[str, T
 
 
 def _measure(tool: Tool, bench: Bench, seconds: float, number: int, result: Results) -> str:
-    if number and not result.rates:  # what cannot be had is not tried again
-        return result.unmeasured
     try:
         result.rates[number] = tool.measure(bench, seconds)
     except Unmeasured as reason:
