@@ -8,8 +8,10 @@ from loadcheck.oracle.rows import digest
 from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.phase import Phase
 
+# What is made for every exchange is not frozen, for that would take five times as long; nobody changes it all the same.
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, unsafe_hash=True)
 class Draw:
     """One input of the run, fixed by the seed and by `seq` alone.
 
@@ -40,7 +42,7 @@ class Lost(StrEnum):
     GIVEN_UP = "given up on purpose"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A whole HTTP answer: header names in lower case, the values of a repeated header joined by commas.
 
@@ -61,7 +63,7 @@ class Answer:
         return digest(self.body)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """One sending of one request, with its one answer or the reason that there is none.
 

@@ -7,8 +7,8 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.transport import LostAnswer
+from loadcheck.engine.wire_heads import MAX_HEAD, Heads
 
-MAX_HEAD: Final = 65_536  # bytes: an answer's Content-Location repeats the query, which may be long
 # A chunk of a single byte comes as six. With more than this around each byte, the body is not what is being sent.
 _FRAMING: Final = 16
 _FINAL: Final = 200  # a status below announces an answer, and is none
@@ -26,6 +26,7 @@ class Answers:
 
     Args:
         max_answer: Bytes of body, decompressed, beyond which an answer is cut off.
+        heads: Those that were read before, on any connection to the same server.
 
     Attributes:
         stray: Whether the server said more than it was asked for. Its next words could pass for another answer.
@@ -36,6 +37,7 @@ class Answers:
         "_awaited",
         "_bodiless",
         "_headers",
+        "_heads",
         "_lost",
         "_max",
         "_parser",
@@ -48,8 +50,9 @@ class Answers:
         "stray",
     )
 
-    def __init__(self, max_answer: int) -> None:
+    def __init__(self, max_answer: int, heads: Heads) -> None:
         self._max = max_answer
+        self._heads = heads
         self._parser = HttpResponseParser(self)
         self._bodiless = False
         self._lost = Lost.PROTOCOL
@@ -82,6 +85,9 @@ class Answers:
         Raises:
             LostAnswer: these bytes are not HTTP, or the answer is too long.
         """
+        first = self._awaited and not self._received and not self._bodiless
+        if first and self._read_again(data):
+            return True
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -89,6 +95,8 @@ class Answers:
             raise LostAnswer(self._lost) from None
         if self._awaited and self._received > MAX_HEAD + _FRAMING * (self._max - self._room):
             raise LostAnswer(Lost.PROTOCOL)
+        if first and not self._awaited and self.kept and not self.stray:
+            self._heads.keep(data, (self._status, self._headers, b"".join(self._parts)))
         return not self._awaited
 
     def end(self) -> None:
@@ -115,6 +123,16 @@ class Answers:
         if body and headers.get("content-encoding", "").lower() in _ZIPPED:
             body = _unzipped(body, self._max)
         return Answer(self._status, headers, body, sent, done)
+
+    def _read_again(self, data: bytes) -> bool:
+        """Read an answer without the parser, if it is whole and its head is known; return whether it was."""
+        whole = self._heads.read(data)
+        if whole is None or len(whole[2]) > self._max:
+            return False
+        self._status, self._headers, body = whole
+        self._parts = [body]
+        self._awaited, self.kept = False, True
+        return True
 
     def on_message_begin(self) -> None:
         """Something that may be an answer begins."""

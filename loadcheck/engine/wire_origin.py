@@ -14,6 +14,7 @@ from loadcheck.engine.messages import Message, header_lines
 from loadcheck.engine.transport import LostAnswer
 from loadcheck.engine.wire_answers import Answers
 from loadcheck.engine.wire_connection import Connection, TlsConnection
+from loadcheck.engine.wire_heads import Heads
 
 _PORTS: Final = {"http": 80, "https": 443}
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
@@ -42,6 +43,7 @@ class Origin:
         named = parts.netloc.removesuffix(f":{_PORTS[parts.scheme]}")
         self._host_line = f"Host: {named}\r\n"
         self._max_answer = max_answer
+        self._heads = Heads()
         self._now = now
         self._idle: deque[Connection] = deque()
         self._open: set[Connection] = set()
@@ -95,7 +97,7 @@ class Origin:
         try:
             sock = await self._dial()
             kind = TlsConnection if self._tls else Connection
-            make = partial(kind, sock, Answers(self._max_answer), self._now, self._overhear)
+            make = partial(kind, sock, Answers(self._max_answer, self._heads), self._now, self._overhear)
             tls, name = (_trust(), self._host) if self._tls else (None, None)
             loop = asyncio.get_running_loop()
             try:

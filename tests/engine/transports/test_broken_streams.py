@@ -18,6 +18,8 @@ from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.engine.wire import WireTransport
 from loadcheck.engine.wire_answers import Answers
+from loadcheck.engine.wire_heads import Heads
+from loadcheck.oracle.stamp import HEADER
 from tests.engine.transports.hostile import Visit, answer, hostile
 
 MAX_ANSWER = 2_000
@@ -31,6 +33,16 @@ SOUND = {
     "announced": b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(b"[]"),
     "old": b"HTTP/1.0 200 OK\r\n\r\n[]",
 }
+STAMP = f"{HEADER}: 7 1 - - x"
+AGAIN = [
+    *SOUND.values(),
+    answer(b"[1]", STAMP),
+    answer(b"[1]", STAMP, f"{HEADER}: 8 1 - - x"),
+    answer(b"[1]", STAMP, " and a fold"),
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + STAMP.encode() + b"\r\n\r\n3\r\n[1]\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    answer(b"", "X: no body"),
+]
 SPOILS = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 4), st.binary(max_size=6)), max_size=3)
 CUTS = st.lists(st.integers(1, 12), min_size=1, max_size=40)
 
@@ -49,9 +61,9 @@ def pieces(stream: bytes, cuts: Sequence[int]) -> list[bytes]:
     return [piece for piece in [*cut, stream] if piece]
 
 
-def read(parts: Sequence[bytes], method: str = "GET") -> tuple[Answer | Lost, bool]:
+def read(parts: Sequence[bytes], method: str = "GET", heads: Heads | None = None) -> tuple[Answer | Lost, bool]:
     """What one answer's bytes come to when the connection then ends, and whether the server said more than that."""
-    answers = Answers(MAX_ANSWER)
+    answers = Answers(MAX_ANSWER, heads or Heads())
     answers.expect(method)
     try:
         for at, part in enumerate(parts, 1):
@@ -102,7 +114,7 @@ def test_a_second_answer_is_never_part_of_the_first(sound: bytes, cuts: list[int
 @given(st.sampled_from(list(SOUND.values())[:-1]), CUTS)
 @settings(deadline=None, max_examples=100)
 def test_answers_follow_each_other_on_one_connection(sound: bytes, cuts: list[int]) -> None:
-    answers = Answers(MAX_ANSWER)
+    answers = Answers(MAX_ANSWER, Heads())
     for method in ("GET", "HEAD", "GET"):
         stream = answer(b"", "X: head").replace(b"Length: 0", b"Length: 9") if method == "HEAD" else sound
         answers.expect(method)
@@ -112,6 +124,37 @@ def test_answers_follow_each_other_on_one_connection(sound: bytes, cuts: list[in
         assert ("x" in got.headers) is (method == "HEAD")
         assert answers.kept
         assert not answers.stray
+
+
+@given(st.lists(st.tuples(st.sampled_from(AGAIN), SPOILS, CUTS, st.sampled_from(["GET", "HEAD"])), max_size=12))
+@settings(deadline=None, max_examples=400)
+def test_an_answer_is_the_same_whatever_was_read_before(
+    streams: list[tuple[bytes, list[tuple[int, int, bytes]], list[int], str]],
+) -> None:
+    before = Heads()
+    for stream, spoils, cuts, method in streams:
+        parts = pieces(spoiled(stream, spoils), cuts if cuts[0] < 7 else [])
+        assert read(parts, method, before) == read(parts, method)
+
+
+@pytest.mark.parametrize("stream", AGAIN[-6:])
+@pytest.mark.parametrize("more", [b"", b"0\r\n\r\n", b"[1]"])
+def test_nothing_after_an_answer_is_taken_for_its_end(stream: bytes, more: bytes) -> None:
+    before = Heads()
+    read([stream], heads=before)
+    assert read([stream + more], heads=before) == read([stream + more])
+
+
+def test_a_known_head_leaves_only_the_stamp_to_be_read() -> None:
+    before = Heads()
+    for stream in (answer(b"[]", STAMP), answer(b"[]")):
+        assert before.read(stream) is None
+        read([stream], heads=before)
+    known = before.read(answer(b"[]", STAMP.replace("7", "8")))
+    assert known is not None
+    assert known[1][HEADER] == "8 1 - - x"
+    assert before.read(answer(b"[]")) is not None
+    assert before.read(answer(b"[]", STAMP.replace("7", "\t"))) is None
 
 
 ENDLESS = {
@@ -125,7 +168,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize(("begin", "more"), ENDLESS.values(), ids=ENDLESS)
 def test_what_never_ends_is_cut_off(begin: bytes, more: bytes) -> None:
-    answers = Answers(MAX_ANSWER)
+    answers = Answers(MAX_ANSWER, Heads())
     answers.expect("GET")
     answers.feed(begin or more)
     with pytest.raises(LostAnswer) as caught:
