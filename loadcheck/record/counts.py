@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from loadcheck.engine.events import Exchange, Lost
 from loadcheck.judge.verdict import Ruling
 from loadcheck.record.histogram import Histogram
 
@@ -24,15 +23,15 @@ class Counts:
     violation: int = 0
     unknown: int = 0
 
-    def add(self, ruling: Ruling) -> None:
-        """Count one exchange."""
-        self.sent += 1
+    def add(self, ruling: Ruling, count: int = 1) -> None:
+        """Count one exchange, or several."""
+        self.sent += count
         if ruling is Ruling.OK:
-            self.ok += 1
+            self.ok += count
         elif ruling is Ruling.VIOLATION:
-            self.violation += 1
+            self.violation += count
         elif ruling is Ruling.UNKNOWN:
-            self.unknown += 1
+            self.unknown += count
 
     @classmethod
     def sum(cls, parts: Iterable["Counts"]) -> Self:
@@ -85,15 +84,6 @@ class Timed:
     latency: Histogram = field(default_factory=Histogram)
     service: Histogram = field(default_factory=Histogram)
 
-    def add(self, exchange: Exchange, ruling: Ruling) -> None:
-        """Count one exchange."""
-        self.counts.add(ruling)
-        answered = exchange.answer is not None
-        self.answered += answered
-        if answered or exchange.lost is Lost.TIMEOUT:
-            self.latency.add(exchange.done - exchange.intended)
-            self.service.add(exchange.done - exchange.sent)
-
     @classmethod
     def sum(cls, parts: Iterable["Timed"]) -> Self:
         """Return all of them together."""
@@ -116,17 +106,16 @@ class Texts:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
 
-    def add(self, text: str) -> None:
-        """Count one text."""
+    def add(self, text: str, count: int = 1) -> None:
+        """Count one text, or several that are the same."""
         if text not in self._counts and len(self._counts) >= _KINDS:
             text = _REST
-        self._counts[text] = self._counts.get(text, 0) + 1
+        self._counts[text] = self._counts.get(text, 0) + count
 
     def merge(self, other: "Texts") -> None:
         """Add all that the other one has counted."""
         for text, count in other._counts.items():  # noqa: SLF001 -- of the same class
-            self.add(text)
-            self._counts[text if text in self._counts else _REST] += count - 1
+            self.add(text, count)
 
     def most_common(self) -> Mapping[str, int]:
         """Return the texts with their counts, the most frequent first."""

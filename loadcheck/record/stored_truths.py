@@ -44,11 +44,10 @@ class StoredAnswer(Answer):
     _text: str | None
 
     def __init__(self, line: Mapping[str, Any], texts: Mapping[str, str]) -> None:
-        # Frozen, as what it stands for.
-        object.__setattr__(self, "status", line["status"])
-        object.__setattr__(self, "headers", line.get("headers", {}))
-        object.__setattr__(self, "_line", line)
-        object.__setattr__(self, "_text", texts.get(line["answer"], line.get("body")))
+        self.status = line["status"]
+        self.headers = line.get("headers", {})
+        self._line = line
+        self._text = texts.get(line["answer"], line.get("body"))
 
     @property
     def digest(self) -> bytes:
@@ -56,7 +55,7 @@ class StoredAnswer(Answer):
         return bytes.fromhex(self._line["answer"])
 
     @property
-    def body(self) -> bytes:
+    def body(self) -> bytes:  # type: ignore[override]  # nobody changes an answer
         """The body.
 
         Raises:

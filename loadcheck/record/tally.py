@@ -1,44 +1,81 @@
 """The tally: what a run has counted and measured so far, in memory that does not grow with its length."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
-from loadcheck.engine.events import Answer, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.events import Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.identity.population import Identity
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.counts import Counts, Members, Recent, Texts, Timed
+from loadcheck.record.histogram import Histogram
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.phase import Phase
 
 _SHARED: Final = frozenset({"scenario", "population"})
+
+_Kind = tuple[int, int, Ruling, int | Lost | None]
+"""Request, claim mix and verdict of an exchange, and the status of its answer or why there was none."""
 
 
 @dataclass(slots=True)
 class PhaseTally:
     """One phase of the load.
 
+    An exchange is counted in one place, by all that is told apart. Every other figure is a sum, made when it is read.
+
     Attributes:
+        seen: How many exchanges of each kind there were.
+        latency: How long those that `Timed` speaks of took, from the intended start; for each request of the scenario.
+        service: The same from the sending.
         started: Seconds after the run's start; None before it begins.
         ended: The same for its end; None until its last exchange is in.
         last: When its last exchange so far was done.
         missed: Arrivals that could not be sent.
-        requests: Its exchanges, for each request of the scenario, in order. All other figures of verdicts and times
-            are sums of these, made when they are read.
     """
 
     phase: Phase
-    requests: Sequence[Timed]
+    latency: Sequence[Histogram]
+    service: Sequence[Histogram]
+    seen: dict[_Kind, int] = field(default_factory=dict)
     started: float | None = None
     ended: float | None = None
     last: float = 0.0
     missed: int = 0
 
+    def add(self, exchange: Exchange, ruling: Ruling, mix: int) -> None:
+        """Count one exchange."""
+        request, came, done = exchange.draw.request, _outcome(exchange), exchange.done
+        kind = (request, mix, ruling, came)
+        self.seen[kind] = self.seen.get(kind, 0) + 1
+        if exchange.answer is not None or came is Lost.TIMEOUT:
+            self.latency[request].add(done - exchange.intended)
+            self.service[request].add(done - exchange.sent)
+        if done > self.last:  # noqa: PLR1730 -- a call of max takes three times as long
+            self.last = done
+
+    @property
+    def requests(self) -> list[Timed]:
+        """Its exchanges, for each request of the scenario, in order."""
+        requests = [Timed(Counts(), 0, *timed) for timed in zip(self.latency, self.service, strict=True)]
+        # A copy, for another thread may be counting.
+        for (request, _, ruling, came), count in self.seen.copy().items():
+            requests[request].counts.add(ruling, count)
+            requests[request].answered += count * isinstance(came, int)
+        return requests
+
     @property
     def timed(self) -> Timed:
         """All exchanges of the phase."""
         return Timed.sum(self.requests)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every exchange has one verdict, and those that should be timed are, each once."""
+        timed_out = sum(count for (_, _, _, came), count in self.seen.items() if came is Lost.TIMEOUT)
+        timed = self.timed
+        return timed.counts.balanced and timed.latency.count == timed.service.count == timed.answered + timed_out
 
     def merge(self, other: "PhaseTally") -> None:
         """Add what the other one has counted of the same phase, which goes on until all who began it have ended it."""
@@ -48,7 +85,9 @@ class PhaseTally:
         self.ended = max(ends, default=None) if len(ends) == len(begun) else None
         self.last = max(self.last, other.last)
         self.missed += other.missed
-        for mine, theirs in zip(self.requests, other.requests, strict=True):
+        for kind, count in other.seen.items():
+            self.seen[kind] = self.seen.get(kind, 0) + count
+        for mine, theirs in zip((*self.latency, *self.service), (*other.latency, *other.service), strict=True):
             mine.merge(theirs)
 
     @property
@@ -76,8 +115,6 @@ class Tally:
 
     Attributes:
         phases: One for each phase, in order.
-        pairs: By request, then by claim mix, both in the scenario's order.
-        statuses: By status (`200`), or by why there was no answer (`time-out`).
         unknowns: Reasons of the verdict `unknown`.
         unsettled: Reasons of those of them, in all phases, whose answers were not what was expected.
         identities: The identities with at least one exchange judged ok or violation.
@@ -88,10 +125,8 @@ class Tally:
     def __init__(self, scenario: Scenario, population: Sequence[Identity]) -> None:
         self.scenario = scenario
         self.population = population
-        self.phases = [PhaseTally(phase, [Timed() for _ in scenario.requests]) for phase in scenario.load]
-        self.pairs = [[Counts() for _ in scenario.identities] for _ in scenario.requests]
+        self.phases = [PhaseTally(phase, _histograms(scenario), _histograms(scenario)) for phase in scenario.load]
         self._excused = Counts()
-        self.statuses = Texts()
         self.unknowns = Texts()
         self.unsettled = Texts()
         self.identities = Members(len(population))
@@ -113,10 +148,7 @@ class Tally:
     def _merge(self, part: "Tally") -> None:
         for mine, theirs in zip(self.phases, part.phases, strict=True):
             mine.merge(theirs)
-        for counts, more in zip(chain(*self.pairs), chain(*part.pairs), strict=True):
-            counts.merge(more)
         self._excused.merge(part._excused)  # noqa: SLF001 -- of the same class
-        self.statuses.merge(part.statuses)
         self.unknowns.merge(part.unknowns)
         self.unsettled.merge(part.unsettled)
         self.identities.merge(part.identities)
@@ -144,28 +176,24 @@ class Tally:
 
     def add(self, exchange: Exchange, verdict: Verdict) -> None:
         """Count one exchange and its verdict."""
-        phase = self.phases[exchange.phase]
-        phase.requests[exchange.draw.request].add(exchange, verdict.ruling)
-        phase.last = max(phase.last, exchange.done)
+        phase, ruling, identity = self.phases[exchange.phase], verdict.ruling, exchange.draw.identity
+        phase.add(exchange, ruling, self.population[identity].mix)
         self.recent.add(exchange.done)
         if verdict.disputed:
             self.unsettled.add(verdict.reason)
-        if phase.phase.measure:
-            self._add_measured(exchange, verdict)
-
-    def _add_measured(self, exchange: Exchange, verdict: Verdict) -> None:
-        draw, ruling = exchange.draw, verdict.ruling
-        self.pairs[draw.request][self.population[draw.identity].mix].add(ruling)
-        self.statuses.add(_status(exchange))
+        if not phase.phase.measure:
+            return
         if verdict.fault or exchange.lost is Lost.GIVEN_UP:
             self._excused.add(ruling)
         if ruling is Ruling.UNKNOWN:
-            self.unknowns.add(verdict.reason or _status(exchange))
+            self.unknowns.add(
+                verdict.reason or _came(exchange.lost if exchange.answer is None else exchange.answer.status)
+            )
         else:
-            self.identities.add(draw.identity)
+            self.identities.add(identity)
 
     def check(self, recorded: int | None = None) -> None:
-        """Hold every part of the tally against the others.
+        """Hold what was counted against what was timed, and against what was written down.
 
         Args:
             recorded: How many exchanges the history has taken in all; None while it is not known.
@@ -173,14 +201,32 @@ class Tally:
         Raises:
             AssertionError: an exchange was counted twice or not at all, which is a bug in loadcheck.
         """
-        total = self.measured.counts
-        parts = [[request.counts for request in self.requests], self.mixes]
-        sums = [sum(counts.sent for counts in part) for part in parts]
-        balanced = all(counts.balanced for counts in chain([total, self.warm_up], *parts))
-        if not balanced or {*sums, self.statuses.total} != {total.sent}:
-            raise AssertionError(f"the tally does not add up: {total}, {sums}, {self.statuses.total} statuses")
+        for phase in self.phases:
+            if not phase.adds_up:
+                raise AssertionError(f"the tally of phase {phase.phase.name} does not add up: {phase.timed.counts}")
         if recorded not in {None, self.sent}:
             raise AssertionError(f"{self.sent} exchanges were counted, and {recorded} written to the history")
+
+    @property
+    def _seen(self) -> Iterable[tuple[_Kind, int]]:
+        """What was counted in the measured phases."""
+        return chain.from_iterable(phase.seen.copy().items() for phase in self.phases if phase.phase.measure)
+
+    @property
+    def pairs(self) -> list[list[Counts]]:
+        """The exchanges of the measured phases by request, then by claim mix, both in the scenario's order."""
+        pairs = [[Counts() for _ in self.scenario.identities] for _ in self.scenario.requests]
+        for (request, mix, ruling, _), count in self._seen:
+            pairs[request][mix].add(ruling, count)
+        return pairs
+
+    @property
+    def statuses(self) -> Texts:
+        """The same by status (`200`), or by why there was no answer (`time-out`)."""
+        statuses = Texts()
+        for (_, _, _, came), count in self._seen:
+            statuses.add(_came(came), count)
+        return statuses
 
     @property
     def requests(self) -> list[Timed]:
@@ -240,9 +286,13 @@ class Tally:
         return (counts.sent - counts.ok) / counts.sent if counts.sent else None
 
 
-def _status(exchange: Exchange) -> str:
-    match exchange.answer:
-        case Answer(status=status):
-            return str(status)
-        case None:
-            return str(exchange.lost) if exchange.lost is not None else "no answer"
+def _histograms(scenario: Scenario) -> list[Histogram]:
+    return [Histogram() for _ in scenario.requests]
+
+
+def _outcome(exchange: Exchange) -> int | Lost | None:
+    return exchange.lost if exchange.answer is None else exchange.answer.status
+
+
+def _came(came: int | Lost | None) -> str:
+    return "no answer" if came is None else str(came)

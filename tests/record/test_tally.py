@@ -118,7 +118,7 @@ def test_missed_arrivals_belong_to_their_phase() -> None:
 def test_a_tally_that_does_not_add_up_says_so() -> None:
     counted = begun()
     counted.add(exchange(), OK)
-    counted.pairs[0][0].sent += 1
+    counted.phases[STEADY].latency[0].add(1.0)
     with pytest.raises(AssertionError, match="does not add up"):
         counted.phase_ended(PhaseEnded(STEADY, SCENARIO.load[STEADY], 13.0))
 

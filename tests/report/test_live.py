@@ -82,7 +82,7 @@ def test_curves_of_rate_and_p99_stand_beside_their_figures() -> None:
         now[0] += 1.0
         lines = shown(view)
     assert lines[4].endswith(" █▃▁▅")
-    assert lines[6].endswith(" █▃ ▄")
+    assert lines[6].endswith(" █▃ ▅")
     assert sparkline([1.0, 2.0], 0) == ""
 
 

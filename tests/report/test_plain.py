@@ -80,7 +80,7 @@ def test_a_phase_that_goes_on_gets_a_line_every_few_seconds() -> None:
     run.now = 9.0
     run.reporter.started(run.tally, run.gauges)
     run.reporter.finding(finding())
-    assert run.lines()[1] == "    9.0 s  30 % of steady: 22/s, p99 13.2 ms, 200 ok, 0 violations, 0 unknown, 142 MB"
+    assert run.lines()[1] == "    9.0 s  30 % of steady: 22/s, p99 13.3 ms, 200 ok, 0 violations, 0 unknown, 142 MB"
     assert len(run.lines()) == 3
 
 
