@@ -22,11 +22,13 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's clocks.
 
-    def now(self) -> float:
-        """Seconds of the monotonic clock."""
-        return time.perf_counter()
+    Attributes:
+        now: Seconds of the monotonic clock. The function itself, for it is called several times an exchange.
+    """
+
+    now = staticmethod(time.perf_counter)
 
     def wall(self) -> float:
         """Seconds since 1970, UTC."""

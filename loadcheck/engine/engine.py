@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from itertools import repeat
 from typing import Any, Final
@@ -73,6 +74,8 @@ class Engine:
         self._start = 0.0
         self._stopping = False
         self._dispatcher: asyncio.Task[None] | None = None
+        self._ended: deque[Exchange] = deque()
+        self._news = asyncio.Event()
         self.lateness = Lateness()
         self.lag = Lateness()
         self.in_flight = 0
@@ -90,6 +93,7 @@ class Engine:
                 beside = (
                     group.create_task(self._feed.fill()),
                     group.create_task(watch(self._clock, LAG_EVERY_S, self.lag)),
+                    group.create_task(self._tell()),
                 )
                 await self._feed.primed()
                 await self._run_phases()
@@ -119,7 +123,22 @@ class Engine:
             try:
                 await self._run_phase(index, phase, began)
             finally:
+                self._tell_ended()
                 self._emit(PhaseEnded(index, phase, self.now()))
+
+    async def _tell(self) -> None:
+        """Emit what has ended, once all who had their answers meanwhile have sent what they send next.
+
+        So the target is not kept waiting for what is made of its answers, and is woken once for many requests.
+        """
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        while self._ended:
+            self._emit(self._ended.popleft())
 
     async def _run_phase(self, index: int, phase: Phase, began: float) -> None:
         async with asyncio.TaskGroup() as group:
@@ -133,8 +152,9 @@ class Engine:
 
     async def _call(self, phase: int, end: float, budget: Iterator[None]) -> None:
         """Be one virtual caller of a closed loop: send again when the last answer is there."""
-        while await self._feed.ready() and self.now() < end and next(budget, self) is not self:
-            await self._exchange(self._feed.take(), phase, self.now())
+        feed = self._feed
+        while (feed.at_hand or await feed.ready()) and (now := self.now()) < end and next(budget, self) is not self:
+            await self._exchange(feed.take(), phase, now)
 
     async def _dispatch(self, group: asyncio.TaskGroup, index: int, phase: Phase, began: float) -> None:
         """Start the exchanges of an open loop at their times; one that is late keeps its intended time."""
@@ -168,7 +188,8 @@ class Engine:
             self.in_flight -= 1
             start = self._start
             sent, done = (handed, self.now()) if answer is None else (answer.sent - start, answer.done - start)
-            self._emit(Exchange(draw, phase, intended, sent, done, answer, lost))
+            self._ended.append(Exchange(draw, phase, intended, sent, done, answer, lost))
+            self._news.set()
 
     async def _until(self, at: float) -> None:
         """Wait for a time of the run.

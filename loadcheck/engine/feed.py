@@ -75,6 +75,11 @@ class Feed:
             self._change.clear()
             await self._change.wait()
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether a draw can be taken without waiting."""
+        return bool(self._prepared) and not self._closed
+
     async def ready(self) -> bool:
         """Wait until a draw can be taken; False once the feed is closed."""
         while not self._prepared and not self._closed:

@@ -49,7 +49,7 @@ class Headers(dict[str, str]):
         """Whether they take the place of the Host header."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """What is sent.
 

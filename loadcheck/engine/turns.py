@@ -26,6 +26,8 @@ class Weighted(Generic[T]):
 
     def draw(self) -> T:
         """Draw one; there must be something to draw."""
+        if not self._last:
+            return self._items[0]
         return self._items[bisect(self._edges, self._random() * self.total, 0, self._last)]
 
 
@@ -34,7 +36,7 @@ class Turns(Generic[T]):
 
     def __init__(self, members: Sequence[T], chance: Random) -> None:
         self._members = list(members)
-        self._below = chance.randrange
+        self._bits = chance.getrandbits
         self._at = 0
 
     def __len__(self) -> int:
@@ -44,7 +46,13 @@ class Turns(Generic[T]):
     def draw(self) -> T:
         """Draw one; there must be a member."""
         members, at = self._members, self._at
-        chosen = self._below(at, len(members))
-        members[at], members[chosen] = members[chosen], members[at]
-        self._at = (at + 1) % len(members)
-        return members[at]
+        left = len(members) - at
+        # What Random.randrange does beside checking what it is given.
+        bits = left.bit_length()
+        while (chosen := self._bits(bits)) >= left:
+            pass
+        chosen += at
+        drawn = members[chosen]
+        members[chosen], members[at] = members[at], drawn
+        self._at = at + 1 if left > 1 else 0
+        return drawn

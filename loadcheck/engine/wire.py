@@ -1,17 +1,35 @@
 """The transport of our own: HTTP/1.1 on sockets, with nothing between the engine and the wire."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Answer, Lost
-from loadcheck.engine.messages import Message
+from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transport import LostAnswer
 from loadcheck.engine.wire_connection import Connection
 from loadcheck.engine.wire_deadlines import Deadlines
-from loadcheck.engine.wire_origin import Origin
+from loadcheck.engine.wire_origin import Origin, rest
 
 _AFTER_SCHEME: Final = len("https://")
+_OPENED_KEPT: Final = 4_000  # about two kilobytes each
+
+
+@dataclass(slots=True)
+class _Opened:
+    """How messages begin that share their headers, and go to one URL.
+
+    Attributes:
+        shared: The headers; held here, so that no others can come to have their `id`.
+        opening: The bytes.
+    """
+
+    shared: Headers
+    url: str
+    method: str
+    origin: Origin
+    opening: bytes
 
 
 class WireTransport:
@@ -32,6 +50,7 @@ class WireTransport:
         self._now = clock.now
         self._deadlines = Deadlines(timeout, clock.now)
         self._origins: dict[str, Origin] = {}
+        self._opened: dict[int, _Opened] = {}
 
     async def send(self, message: Message) -> Answer:
         """Send a message once and return its whole answer.
@@ -39,10 +58,10 @@ class WireTransport:
         Raises:
             LostAnswer: no whole answer came.
         """
-        url = message.url
-        slash = url.index("/", _AFTER_SCHEME)
-        origin = self._origins.get(url[:slash]) or self._origin(url[:slash])
-        request = origin.request(message, url[slash:])
+        opened = self._opened.get(id(message.shared))
+        if opened is None or opened.url is not message.url or opened.method != message.method:
+            opened = self._open(message)
+        origin, request = opened.origin, opened.opening + rest(message)
         while (connection := origin.take()) is not None:
             answered = connection.begin(request, message.method)
             if answered is not None:
@@ -59,8 +78,17 @@ class WireTransport:
         for origin in self._origins.values():
             await origin.close()
 
-    def _origin(self, url: str) -> Origin:
-        return self._origins.setdefault(url, Origin(url, self._max_answer, self._now))
+    def _open(self, message: Message) -> _Opened:
+        """Return how a message is opened, kept for the next one that shares its headers."""
+        url, method, shared = message.url, message.method, message.shared
+        slash = url.index("/", _AFTER_SCHEME)
+        place = url[:slash]
+        origin = self._origins.get(place) or self._origins.setdefault(place, Origin(place, self._max_answer, self._now))
+        if len(self._opened) >= _OPENED_KEPT:
+            self._opened.clear()
+        opened = _Opened(shared, url, method, origin, origin.opening(method, url[slash:], shared))
+        self._opened[id(shared)] = opened
+        return opened
 
     async def _on_new(self, origin: Origin, request: bytes, method: str) -> Answer:
         connection = await origin.connect()

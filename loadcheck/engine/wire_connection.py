@@ -29,6 +29,7 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         open: Whether another exchange may be tried.
+        sent: When the first byte of the latest request was written, by the run's clock.
         fresh_until: By when the server may have closed it for being idle, by the run's clock.
         lost: Done when the connection is gone.
     """
@@ -39,12 +40,12 @@ class Connection(asyncio.Protocol):
         "_loop",
         "_now",
         "_overheard",
-        "_sent",
         "_socket",
         "_transport",
         "fresh_until",
         "lost",
         "open",
+        "sent",
     )
 
     def __init__(
@@ -56,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._now = now
         self._overheard = overheard
         self._answered: asyncio.Future[Answer] | None = None
-        self._sent = 0.0
+        self.sent = 0.0
         self._transport: asyncio.Transport
         self.fresh_until = 0.0
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -67,7 +68,7 @@ class Connection(asyncio.Protocol):
         if not self.open or self._transport.is_closing():
             return None
         self._answers.expect(method)
-        self._sent = self._now()
+        self.sent = self._now()
         if not self._write(request):
             self.abort()
             return None
@@ -131,7 +132,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def _deliver(self, answered: asyncio.Future[Answer], done: float) -> None:
-        answer = self._answers.take(self._sent, done)
+        answer = self._answers.take(self.sent, done)
         self._answered = None
         self.fresh_until = done + _idle_limit(answer.headers.get("keep-alive"))
         # What is not yet written when the answer is there belongs to a request that the server did not want to read.

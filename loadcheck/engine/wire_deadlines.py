@@ -24,7 +24,7 @@ class Deadlines:
 
     def start(self, connection: Connection) -> None:
         """Watch the exchange that begins on a connection."""
-        self._due[connection] = self._now() + self._limit
+        self._due[connection] = connection.sent + self._limit
         if self._timer is None:
             self._timer = self._loop.call_later(self._limit, self._look)
 

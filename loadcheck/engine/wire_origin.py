@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from loadcheck.engine.events import Lost
-from loadcheck.engine.messages import Message, header_lines
+from loadcheck.engine.messages import Headers, Message, header_lines
 from loadcheck.engine.transport import LostAnswer
 from loadcheck.engine.wire_answers import Answers
 from loadcheck.engine.wire_connection import Connection, TlsConnection
@@ -49,20 +49,16 @@ class Origin:
         self._open: set[Connection] = set()
         self._overheard = 0
 
-    def request(self, message: Message, target: str) -> bytes:
-        """Return a message as it goes on the wire.
+    def opening(self, method: str, target: str, shared: Headers) -> bytes:
+        """Return what a request begins with: all but the headers that are its alone, and its body.
 
         Args:
-            message: The message.
+            method: Its method.
             target: Path and query of its URL.
+            shared: The headers that it has in common with others.
         """
-        shared, body = message.shared, message.body
         host = "" if shared.names_host else self._host_line
-        head = f"{message.method} {target} HTTP/1.1\r\n{host}{shared.text}{header_lines(message.own)}"
-        if body is None and message.method in _WITHOUT_BODY:
-            return f"{head}\r\n".encode()
-        body = body or b""
-        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        return f"{method} {target} HTTP/1.1\r\n{host}{shared.text}".encode()
 
     def take(self) -> Connection | None:
         """Return an idle connection; None when a new one is needed.
@@ -141,6 +137,15 @@ class Origin:
             else:
                 return sock
         raise problem
+
+
+def rest(message: Message) -> bytes:
+    """Return what comes after a request's opening."""
+    own, body = header_lines(message.own), message.body
+    if body is None and message.method in _WITHOUT_BODY:
+        return f"{own}\r\n".encode()
+    body = body or b""
+    return f"{own}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 @lru_cache(maxsize=1)

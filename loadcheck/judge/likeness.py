@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadcheck.oracle.expectation import Expectation
-from loadcheck.oracle.rows import row_digest, split
+from loadcheck.oracle.rows import DIGEST_BYTES, row_digest, split
 from loadcheck.oracle.truth import Truth
 from loadcheck.scenario.placeholders import fill_value
 
@@ -21,6 +21,8 @@ def told_apart(expectation: Expectation, mine: Truth, theirs: Truth) -> bool:
         return True
     if not expectation.expects_rows or mine.rows == theirs.rows:
         return False
+    if len(mine.rows) != len(theirs.rows) or mine.rows[:DIGEST_BYTES] not in theirs.rows:
+        return True
     # Another order of the same rows tells nobody's answer from anybody's: `order=` may leave some of them level.
     return sorted(split(mine.rows)) != sorted(split(theirs.rows))
 

@@ -14,7 +14,7 @@ _NONE: Final = "-"
 _NONCE: Final = re.compile(r"([0-9a-f]{8})-(\d{1,9})-(\d{1,9})-(\d{1,18})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stamp:
     """What a transaction said of itself.
 
@@ -36,7 +36,7 @@ class Stamp:
     server: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """What the stamp must show.
 

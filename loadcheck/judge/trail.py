@@ -35,11 +35,8 @@ class Led:
         return next((identity for identity in uses if identity != uses[0]), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    draw: Draw
-    sent: float
-    stamp: str
+_Step = tuple[Draw, float, str]
+"""A draw, when it was sent, and the stamp on its answer."""
 
 
 class Trail:
@@ -60,14 +57,14 @@ class Trail:
 
     def add(self, exchange: Exchange) -> None:
         """Remember an exchange as it ends."""
-        self._recent.append(_Step(exchange.draw, exchange.sent, _stamp_text(exchange)))
+        self._recent.append((exchange.draw, exchange.sent, _stamp_text(exchange)))
         if len(self._beginning) < _BEGINNING:
             self._beginning.append(exchange.draw)
 
     def led_to(self, exchange: Exchange) -> Led:
         """Return what led to an exchange that has ended."""
         sent = exchange.sent
-        earlier = [(step.sent, step.draw.seq, step.draw) for step in self._recent if step.sent <= sent]
+        earlier = [(at, draw.seq, draw) for draw, at, _ in self._recent if at <= sent]
         anywhere = [draw for _, seq, draw in sorted(earlier) if seq != exchange.draw.seq]
         return Led(self._on_backend(exchange), (*anywhere[-_BEFORE:], exchange.draw))
 
@@ -75,7 +72,7 @@ class Trail:
         mine = stamp_in(_stamp_text(exchange))
         if mine is None:
             return ()
-        stamped = [(stamp, step.draw) for step in self._recent if (stamp := stamp_in(step.stamp)) is not None]
+        stamped = [(stamp, draw) for draw, _, text in self._recent if (stamp := stamp_in(text)) is not None]
         uses = [
             (stamp.at, draw.seq, draw)
             for stamp, draw in stamped

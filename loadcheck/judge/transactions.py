@@ -25,7 +25,7 @@ _Backend = tuple[int, int]
 """Server and pid."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Answered:
     """The first exchange that a transaction answered, and the how many-th it was of its backend."""
 

@@ -28,7 +28,7 @@ _TRIES: Final = 60  # half a minute, in which a server has restarted
 _RECONNECT_S: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """A question of the oracle's own."""
 
@@ -76,12 +76,10 @@ class Oracle:
 
     def truth(self, question: Question) -> Truth | None:
         """Return the truth that was read ahead; None when the expectation needs none."""
-        expectation = self._expectation(question)
-        if not expectation.needs_truth:
-            return None
-        if expectation.drawn:
-            return self._truths.drawn(question)
-        return self._truths.fixed(question.request, question.identity)
+        truth = self._truths.fixed(question.request, question.identity)
+        if truth is not None:
+            return truth
+        return self._truths.drawn(question) if self._expectation(question).drawn else None
 
     async def read_fixed(self, progress: Callable[[int, int], None]) -> None:
         """Read every truth that does not depend on drawn variables.

@@ -19,7 +19,7 @@ _AWAKE: Final = 128
 _BACKENDS_KEPT: Final = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Use:
     """One transaction on one backend, as the stamp on its answer tells of it.
 
@@ -68,7 +68,10 @@ class Coverage:
         if recent is None:
             recent = self._awaken(pid)
         self._recent.move_to_end(pid)
-        insort(recent, use, key=attrgetter("at"))
+        if not recent or recent[-1].at <= use.at:
+            recent.append(use)
+        else:
+            insort(recent, use, key=attrgetter("at"))
         if len(recent) > _REORDERED:
             self._follow(recent.pop(0), recent[0])
 

@@ -87,11 +87,15 @@ class History:
         Raises:
             EnvironmentProblem: an earlier one could not be written.
         """
-        self._keep_up()
-        if verdict.ruling is not Ruling.OK or self._sampling.keeps(self._population[exchange.draw.identity].label):
+        if self._problem is not None or self._size != self._file.size or self._file.waiting > _WAITING_BYTES:
+            self._keep_up()
+        if self._sampling.share == 1 or verdict.ruling is not Ruling.OK or self._keeps(exchange):
             self._file.add(self._lines.encode(exchange, verdict, grounds))
         else:
             self._left_out += 1
+
+    def _keeps(self, exchange: Exchange) -> bool:
+        return self._sampling.keeps(self._population[exchange.draw.identity].label)
 
     def phase(self, event: PhaseStarted | PhaseEnded, missed: int = 0) -> None:
         """Append that a phase began, or ended having missed so many arrivals.

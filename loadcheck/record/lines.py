@@ -1,6 +1,7 @@
 """The lines of a history: one exchange each, with its verdict and what that rests on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from loadcheck.engine.events import Answer, Exchange
@@ -13,8 +14,24 @@ from loadcheck.record.truth_book import TruthBook, encoded
 from loadcheck.scenario.model import Scenario
 
 _BODY_BYTES: Final = 4096
-_ALWAYS_JUDGED: Final = ("content-range", HEADER)
+_CONTENT_RANGE: Final = "content-range"
+_HEADER: Final = HEADER.encode()
 _KEPT: Final = 40_000  # ends of lines; about 400 bytes each
+
+
+@dataclass(slots=True)
+class _Again:
+    """What the lines of all answers have in common that were recognised as one and the same.
+
+    Attributes:
+        grounds: Those of these answers.
+        stated: The headers that the judge looks at, as JSON and with a comma after each; the stamp is none of them.
+        end: All that comes after the headers.
+    """
+
+    grounds: Grounds
+    stated: bytes
+    end: bytes
 
 
 class Lines:
@@ -38,45 +55,58 @@ class Lines:
         book: TruthBook,
     ) -> None:
         self._scenario = scenario
-        self._phases = [phase.name for phase in scenario.load]
+        self._phases = [_json(phase.name) for phase in scenario.load]
+        self._vars = [tuple(request.vars) for request in scenario.requests]
         self._population = population
         self._expectations = expectations
         self._book = book
-        self._ends: dict[tuple[int, int], tuple[Grounds, bytes]] = {}
+        self._again: dict[tuple[int, int], _Again] = {}
 
     def encode(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> bytes:
         """Return the line of an exchange, with its newline."""
-        own = encoded(self._own(exchange, verdict))
-        end = self._end_again(exchange, verdict, grounds) if verdict is OK and grounds.answer else None
-        return own[:-2] + (end or self._end(exchange, verdict, grounds))
+        draw, answer, done = exchange.draw, exchange.answer, exchange.done
+        names = self._vars[draw.request]
+        own = b'{"seq":%d,"phase":%b,"t":%.6f,"latency_ms":%.3f,"service_ms":%.3f,"vars":%b' % (
+            draw.seq,
+            self._phases[exchange.phase],
+            exchange.sent,
+            (done - exchange.intended) * 1e3,
+            (done - exchange.sent) * 1e3,
+            _json(dict(zip(names, draw.values, strict=False))) if names else b"{}",
+        )
+        if verdict is OK and grounds.answer and answer is not None:
+            again = self._again.get((draw.request, draw.identity))
+            if again is None or again.grounds is not grounds:
+                again = self._keep(exchange, answer, grounds)
+            return own + self._judged(exchange, answer, again.stated) + again.end
+        stated = b"" if answer is None else self._stated(exchange, answer, verdict)
+        return own + self._judged(exchange, answer, stated) + self._end(exchange, verdict, grounds)
 
-    def _own(self, exchange: Exchange, verdict: Verdict) -> dict[str, Any]:
-        draw, answer = exchange.draw, exchange.answer
-        line: dict[str, Any] = {
-            "seq": draw.seq,
-            "phase": self._phases[exchange.phase],
-            "t": _microseconds(exchange.sent) / 1e6,
-            "latency_ms": _microseconds(exchange.latency) / 1e3,
-            "service_ms": _microseconds(exchange.service) / 1e3,
-            "vars": dict(zip(self._scenario.requests[draw.request].vars, draw.values, strict=False)),
-        }
-        if answer is not None and (headers := self._headers(exchange, answer, verdict)):
-            line["headers"] = headers
-            if HEADER in headers:
-                self._book.identity(draw.identity)
-        return line
+    def _keep(self, exchange: Exchange, answer: Answer, grounds: Grounds) -> _Again:
+        """Return what lines like this one have in common, kept as long as there is room."""
+        draw = exchange.draw
+        key = draw.request, draw.identity
+        again = _Again(grounds, self._stated(exchange, answer, OK), self._end(exchange, OK, grounds))
+        if key in self._again or len(self._again) < _KEPT:
+            self._again[key] = again
+        return again
 
-    def _end_again(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> bytes | None:
-        """Return the end of the line of an answer that was recognised; None where there is no more room for such."""
-        key = exchange.draw.request, exchange.draw.identity
-        known = self._ends.get(key)
-        if known is not None and known[0] is grounds:
-            return known[1]
-        if known is None and len(self._ends) >= _KEPT:
-            return None
-        end = self._end(exchange, verdict, grounds)
-        self._ends[key] = grounds, end
-        return end
+    def _judged(self, exchange: Exchange, answer: Answer | None, stated: bytes) -> bytes:
+        """Return the headers that the judge looks at, the stamp with the others."""
+        stamp = None if answer is None else answer.headers.get(HEADER)
+        if stamp is not None:
+            self._book.identity(exchange.draw.identity)
+            return b',"headers":{%b"%b":%b}' % (stated, _HEADER, _json(stamp))
+        return b',"headers":{%b}' % stated[:-1] if stated else b""
+
+    def _stated(self, exchange: Exchange, answer: Answer, verdict: Verdict) -> bytes:
+        """Return the headers that the judge looks at but for the stamp."""
+        headers = answer.headers
+        judged = [_CONTENT_RANGE, *(name for name, _ in self._expectation(exchange).headers)]
+        if verdict.ruling is not Ruling.OK:
+            judged.append("content-type")
+        told = {name: headers[name] for name in judged if name in headers and name != HEADER}
+        return b"".join([b"%b:%b," % (_json(name), _json(value)) for name, value in told.items()])
 
     def _end(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> bytes:
         """Return all of a line but its beginning, from the comma on."""
@@ -100,15 +130,6 @@ class Lines:
         if self._needs_body(exchange, grounds, digest) if ok else len(answer.body) > _BODY_BYTES:
             self._book.body(digest, answer.body)
         return line
-
-    def _headers(self, exchange: Exchange, answer: Answer, verdict: Verdict) -> dict[str, str]:
-        """Return the headers that the judge looks at."""
-        headers = answer.headers
-        judged = [name for name in _ALWAYS_JUDGED if name in headers]
-        judged += [name for name, _ in self._expectation(exchange).headers if name in headers]
-        if verdict.ruling is not Ruling.OK and "content-type" in headers:
-            judged.append("content-type")
-        return {name: headers[name] for name in judged}
 
     def _needs_body(self, exchange: Exchange, grounds: Grounds, digest: bytes) -> bool:
         """Whether the judge needs more of a right answer than its digest."""
@@ -164,6 +185,5 @@ class Lines:
         return None if identity is None else self._population[identity].label
 
 
-def _microseconds(seconds: float) -> int:
-    """Return the nearest whole number of them; `round` to so many digits takes ten times as long."""
-    return int(seconds * 1e6 + 0.5)
+def _json(value: object) -> bytes:
+    return encoded(value)[:-1]

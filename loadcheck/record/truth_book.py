@@ -158,7 +158,7 @@ def asked(expectation: Expectation) -> str:
     return blake2b(repr((sources, expectation.literal, expectation.count)).encode(), digest_size=8).hexdigest()
 
 
-def encoded(record: dict[str, Any]) -> bytes:
+def encoded(record: object) -> bytes:
     """Return a record as one line of JSON, without anything that looks like a token."""
     try:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)

@@ -28,7 +28,7 @@ Kind = tuple[int, int]
 """Request and claim mix, by index."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Right:
     """What an answer was right by."""
 
@@ -83,8 +83,10 @@ class Canaries:
         if truth is None and not variables:
             return
         draw, kind = exchange.draw, (exchange.draw.request, mix)
-        lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
         due = self.due(kind)
+        if self._unplanted[kind] < _EVERY - _KEPT:  # no use in being known before that
+            return
+        lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
         wrong = _wrong(expectation, mine, lately) if due else None
         if due and wrong is None and len(lately) == _KEPT:
             # All are alike: looking again is worth it once others have taken their places.

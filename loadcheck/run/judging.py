@@ -19,6 +19,7 @@ from loadcheck.judge.transactions import Transactions
 from loadcheck.judge.verdict import OK, Ruling, Verdict
 from loadcheck.oracle.database import GONE
 from loadcheck.oracle.expectation import REFUSAL
+from loadcheck.oracle.stamp import HEADER
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.coverage import Coverage, Use
 from loadcheck.run.canaries import Canaries
@@ -66,8 +67,8 @@ class Judging:
         deliver: Callable[[Exchange, Verdict, Grounds], None],
     ) -> None:
         self._prepared = prepared
-        self._population = prepared.population
-        self._expectations = prepared.expectations
+        self._population = list(prepared.population)
+        self._expected = {(request, mix): expectation for request, mix, expectation in prepared.expectations}
         self._oracle = prepared.oracle
         self._context = context
         self._clock = clock
@@ -102,12 +103,12 @@ class Judging:
     def take(self, exchange: Exchange) -> None:
         """Judge an exchange: deliver it now, or put it aside until its truth has been read again."""
         draw = exchange.draw
-        if fault := self._refused.pop(draw.seq, ""):
+        if self._refused and (fault := self._refused.pop(draw.seq, "")):
             self._take_refused(exchange, fault)
             return
         before = self._before.pop(draw.seq)
         identity = self._population[draw.identity]
-        expectation = self._expectations.of(draw.request, identity.mix)
+        expectation = self._expected[draw.request, identity.mix]
         variables = self._prepared.variables(draw) if expectation.headers or expectation.json else _NOTHING
         grounds = self._recognition.knows(exchange, before)
         verdict = OK if grounds is not None else judge(exchange, expectation, identity.token, before, variables)
@@ -191,7 +192,8 @@ class Judging:
 
     def _give(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
         """Deliver the verdict as it is with the answer's stamp, and count what the stamp covers."""
-        stamp = None if exchange.answer is None else stamp_of(exchange.answer)
+        answer = exchange.answer
+        stamp = None if answer is None or HEADER not in answer.headers else stamp_of(answer)
         if stamp is not None:
             draw = exchange.draw
             earlier = self._transactions.earlier(stamp, draw)

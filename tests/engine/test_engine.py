@@ -66,6 +66,21 @@ class Bench:
         return [exchange.draw.seq for exchange in self.exchanges]
 
 
+def test_all_who_are_answered_at_once_send_again_before_their_answers_are_told() -> None:
+    sent: list[str] = []
+    seen: list[tuple[int, Event]] = []
+
+    def script(message: Message) -> float:
+        sent.append(message.url)
+        return 0.5
+
+    bench = Bench({"concurrency": 3, "requests": 6}, script=script)
+    bench.engine._emit = lambda event: seen.append((len(sent), event))
+    bench.run()
+    assert [before for before, event in seen if isinstance(event, Exchange)] == [6] * 6
+    assert isinstance(seen[-1][1], PhaseEnded)
+
+
 def test_closed_loop_callers_send_again_when_they_are_answered() -> None:
     bench = Bench({"concurrency": 3, "duration": 1.0}, script=lambda _message: 0.3).run()
     assert sorted(round(exchange.sent, 6) for exchange in bench.exchanges) == sorted([0.0, 0.3, 0.6, 0.9] * 3)

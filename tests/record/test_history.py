@@ -4,16 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
-from loadcheck.engine.events import Exchange, Lost
+from loadcheck.engine.events import Answer, Exchange, Lost
 from loadcheck.errors import EnvironmentProblem, UsageProblem
-from loadcheck.judge.grounds import NO_GROUNDS
+from loadcheck.judge.grounds import NO_GROUNDS, Grounds
 from loadcheck.judge.verdict import OK
 from loadcheck.oracle.expectation import Expectations
+from loadcheck.oracle.stamp import HEADER
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
 from loadcheck.record.stored_history import read_history
@@ -54,6 +56,27 @@ def test_a_line_holds_all_of_an_exchange(tmp_path: Path) -> None:
         "source": "keeper#17",
         "body": body.decode(),
     }
+
+
+@pytest.mark.parametrize("ranged", [{}, {"content-range": "0-0/*"}])
+@pytest.mark.parametrize("stamped", [{}, {HEADER: 'a "quoted" stamp'}])
+def test_an_answer_that_was_recognised_gets_the_line_that_it_would_have_had(
+    tmp_path: Path, ranged: dict[str, str], stamped: dict[str, str]
+) -> None:
+    first = exchange(3, request=1)
+    assert first.answer is not None
+    again = Grounds(answer=first.answer.digest)
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    with history(tmp_path / "one") as one, history(tmp_path / "other") as other:
+        for seq in range(3):
+            answer = Answer(200, {"content-type": "application/json", **ranged, **stamped}, first.answer.body)
+            made = replace(exchange(seq, request=1), answer=answer)
+            one.add(made, OK, again)
+            other.add(made, OK, NO_GROUNDS)
+    lines = [list(read_history(RunFolder(tmp_path / name).history)) for name in ("one", "other")]
+    assert lines[0] == lines[1]
+    assert lines[0][2].get("headers", {}) == ranged | stamped
 
 
 def test_an_ok_answer_leaves_its_digest_and_a_lost_one_its_reason(tmp_path: Path) -> None:

@@ -129,6 +129,17 @@ async def test_a_host_header_of_ones_own_takes_the_place_of_the_other() -> None:
         assert b"HOST: elsewhere\r\n" in server.visits[0].head
 
 
+async def test_messages_that_share_their_headers_each_go_where_they_should() -> None:
+    shared = Headers({"X": "y"})
+    async with between(echo) as (server, transport), between(echo) as (other, _):
+        for number in range(3):
+            for method, url in (("GET", f"{server.url}/a"), ("DELETE", f"{server.url}/b"), ("GET", f"{other.url}/c")):
+                got = await transport.send(Message(method, url, shared, own=(("Number", str(number)),)))
+                assert got.body == f"{method} {url[-2:]} HTTP/1.1".encode()
+        assert [len(one.visits) for one in (server, other)] == [6, 3]
+        assert all(visit.head.count(b"Number: ") == 1 for visit in server.visits)
+
+
 async def test_https_with_a_certificate_that_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tls = self_signed(tmp_path)
     monkeypatch.setattr(wire_origin, "_trust", lambda: ssl.create_default_context(cafile=str(tmp_path / "server.pem")))
