@@ -1,7 +1,11 @@
-"""A proxy that sends identical GETs that are under way only once: `coalescing_proxy.py --port --upstream [--p]`.
+"""A proxy that sends identical GETs that are under way only once.
+
+`coalescing_proxy.py --port --upstream [--p] [--hold]`
 
 With probability `--p` a GET joins one for the same path and query that has not been answered yet, whoever sent it, and
-gets that one's answer. With 0 every request is forwarded.
+gets that one's answer. With 0 every request is forwarded. It holds the first of them back for `--hold` seconds, for
+others to join: else a busy machine, on which a client comes to send the next request only after the answer to the one
+before, would see nothing of it.
 """
 
 import argparse
@@ -30,6 +34,7 @@ class Proxy:
     session: ClientSession
     upstream: str
     p: float
+    hold: float
     under_way: dict[str, asyncio.Task[Answer]] = field(default_factory=dict)
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -41,10 +46,14 @@ class Proxy:
             return await self._forward(request)
         task = self.under_way.get(request.path_qs)
         if task is None:
-            task = self.under_way[request.path_qs] = asyncio.create_task(self._forward(request))
+            task = self.under_way[request.path_qs] = asyncio.create_task(self._hold(request))
             task.add_done_callback(lambda _: self.under_way.pop(request.path_qs))
         # Whoever came first may leave without taking the answer from the others.
         return await asyncio.shield(task)
+
+    async def _hold(self, request: web.Request) -> Answer:
+        await asyncio.sleep(self.hold)
+        return await self._forward(request)
 
     async def _forward(self, request: web.Request) -> Answer:
         url = self.upstream + request.path_qs
@@ -58,10 +67,10 @@ def end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
 
 
-async def main(port: int, upstream: str, p: float) -> None:
+async def main(port: int, upstream: str, p: float, hold: float) -> None:
     async with ClientSession(auto_decompress=False, cookie_jar=DummyCookieJar()) as session:
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", Proxy(session, upstream, p).handle)
+        app.router.add_route("*", "/{path:.*}", Proxy(session, upstream, p, hold).handle)
         await serve(app, port)
 
 
@@ -78,5 +87,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--upstream", required=True, help="PostgREST's URL")
     parser.add_argument("--p", type=float, default=0.0, help="the probability that a GET may share an answer")
+    parser.add_argument("--hold", type=float, default=0.0, help="for how many seconds it waits for others to join")
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.port, arguments.upstream, arguments.p))
+    asyncio.run(main(arguments.port, arguments.upstream, arguments.p, arguments.hold))
