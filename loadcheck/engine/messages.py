@@ -104,7 +104,7 @@ class Composer:
         nonce: Callable[[Draw], str],
         mark: Callable[[Draw], str],
     ) -> None:
-        self._population = population
+        self._population = tuple(population)
         self._authorization = authorization
         self._nonce = nonce
         self._mark = mark

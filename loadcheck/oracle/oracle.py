@@ -112,7 +112,7 @@ class Oracle:
         missing = [
             question
             for question in questions
-            if self._expectation(question).needs_truth and self.truth(question) is None
+            if self.truth(question) is None and self._expectation(question).needs_truth
         ]
         for question, raw in zip(missing, await self._read(missing), strict=True):
             self._keep(question, truth_of(*raw))
