@@ -28,7 +28,7 @@ _TRIES: Final = 60  # half a minute, in which a server has restarted
 _RECONNECT_S: Final = 0.5
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Asked:
     """A question of the oracle's own."""
 
