@@ -10,17 +10,20 @@ from typing import Any, Final
 
 import pytest
 
+from loadcheck.engine import wire, wire_heads
 from loadcheck.engine.events import Draw
 from loadcheck.judge import trail, transactions
 from loadcheck.oracle import truths
 from loadcheck.record import coverage, span, truth_book, windows
-from loadcheck.record.histogram import Histogram
+from loadcheck.record.histogram import _Counted
 from loadcheck.run import judging
 from tests.cli.command import REPOSITORY
 
 _FULL: Final = 1_500
 """Exchanges after which everything that may fill up has done so, with the bounds below."""
 _BOUNDS: Final = {
+    wire: {"_OPENED_KEPT": 4},
+    wire_heads: {"_KEPT": 4},
     truths: {"_DRAWN_KEPT": 1_200},  # more than the feed has ahead
     truth_book: {"_REMEMBERED": 5},
     transactions: {"_REMEMBERED": 100, "_BACKENDS_KEPT": 16},
@@ -54,17 +57,17 @@ def entries() -> int:
 
 
 def _containers() -> Iterator[Any]:
-    """Yield all but those of histograms, which have 2,100 buckets at most and take their time to hit each."""
+    """Yield all but those of histograms, which have 4,200 buckets at most and take their time to hit each."""
     for known in gc.get_objects():
-        if not isinstance(known, Histogram):
+        if not isinstance(known, _Counted):
             # What holds numbers and texts alone is known by its owner only.
             each_of = (known, *gc.get_referents(known))
             yield from (each for each in each_of if isinstance(each, dict | list | set | deque))
 
 
 def _queue(container: Any) -> bool:
-    """Whether it holds what is about to be sent, or lines that wait for the disk: now more, now less."""
-    return isinstance(container, list | deque) and bool(container) and isinstance(container[0], Draw | bytes)
+    """Whether it holds what is about to be sent, lines for the disk or durations to count: now more, now less."""
+    return isinstance(container, list | deque) and bool(container) and isinstance(container[0], Draw | bytes | float)
 
 
 async def test_nothing_that_is_held_grows_with_the_run(bench: ModuleType, tmp_path: Path) -> None:
