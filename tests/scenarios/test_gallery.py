@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from loadcheck.errors import ExitCode
 from loadcheck.record.stored import FindingHead, StoredFinding
 from loadcheck.scenario.load import load
 from loadcheck.selftest.expected import Expected, main
 from tests.cli.command import loadcheck, summary
 from tests.gallery import fixed_stack
 from tests.scenarios.gallery_table import FOLDERS, Leak, Twin
+
+_ENDED = {ExitCode.PASS, ExitCode.FAIL, ExitCode.INCONCLUSIVE, ExitCode.THRESHOLD}  # with a summary of what was seen
 
 pytestmark = [
     pytest.mark.gallery,
@@ -24,6 +27,7 @@ pytestmark = [
 
 def test_the_leak_is_found(folder: Path, tmp_path: Path) -> None:
     ended = loadcheck("run", folder / "leak.yaml", "--seed", 1, "--out", tmp_path / "run")
+    assert ended.code in _ENDED, ended.text
     found, expected = findings(tmp_path / "run"), Expected.of(folder)
     seen = Leak.of(found)
     seen.keep(folder.name)
@@ -37,6 +41,7 @@ def test_the_leak_is_found(folder: Path, tmp_path: Path) -> None:
 
 def test_its_repaired_twin_is_clean(folder: Path, tmp_path: Path) -> None:
     ended = loadcheck("run", folder / "fixed.yaml", "--seed", 1, "--out", tmp_path / "run")
+    assert ended.code in _ENDED, ended.text
     counts = summary(tmp_path / "run")["exchanges"]
     Twin(counts["ok"], counts["violation"]).keep(folder.name)
     assert ended.code == 0, ended.text
@@ -59,6 +64,7 @@ def is_the_same_by_the_other_transport(scenario: Path, folder: Path, expected: E
     """Run it by aiohttp and hold what came of it against the run by our own transport."""
     options = ["--seed", 1, "--transport", "aiohttp", "--no-reproduce", "--out", folder / "aiohttp"]
     ended = loadcheck("run", scenario, *options)
+    assert ended.code in _ENDED, ended.text
     of_ours, of_aiohttp = summary(folder / "run"), summary(folder / "aiohttp")
     assert told(of_aiohttp, expected) == told(of_ours, expected), ended.text
     if sends_a_number(scenario) and not (cut_short(of_ours) or cut_short(of_aiohttp)):
