@@ -128,10 +128,9 @@ class Oracle:
         """Return every identity's truth for the same request and the same drawn values."""
         if not self._expectation(question).drawn:
             return list(self._truths.of_request(question.request))
-        known = {one: self.truth(one) for one in self._everyone(question)}
-        missing = [one for one, truth in known.items() if truth is None]
-        known.update(zip(missing, await self._read_once(missing), strict=True))
-        return [(one.identity, truth) for one, truth in known.items() if truth is not None]
+        known = [(one, self.truth(one)) for one in self._everyone(question)]
+        read = iter(await self._read_once([one for one, truth in known if truth is None]))
+        return [(one.identity, next(read) if truth is None else truth) for one, truth in known]
 
     async def neighbours_again(self, question: Question) -> list[tuple[int, Truth]]:
         """Return the same, read anew."""
