@@ -1,10 +1,11 @@
 """`loadcheck check`: every mistake in a scenario, without a server."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from loadcheck.cli.run import overrides
+from loadcheck.cli.settings import with_settings
 from loadcheck.errors import ExitCode
 from loadcheck.scenario.load import load
 from loadcheck.scenario.model import Scenario
@@ -13,13 +14,13 @@ from loadcheck.scenario.phase import Phase
 
 @click.command("check", short_help="Look for mistakes in a scenario, without a server.")
 @click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
-def command(scenario: Path, settings: tuple[str, ...]) -> ExitCode:
+@with_settings
+def command(scenario: Path, settings: Mapping[str, str]) -> ExitCode:
     """Look for every mistake in SCENARIO at once, without a server.
 
     Exits with 0 when there is none, and with 4 otherwise.
     """
-    loaded = load(scenario, overrides(settings))
+    loaded = load(scenario, settings)
     click.echo(f"{scenario}: ok\n{_who(loaded.scenario)}\n{_load(loaded.scenario)}")
     return ExitCode.PASS
 

@@ -1,15 +1,17 @@
 """`loadcheck doctor`: look at target, database and pooler before any load; install or remove the stamp."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import orjson
 from rich.console import Console
 
-from loadcheck.cli.run import overrides
+from loadcheck.cli.settings import with_settings
 from loadcheck.cli.stamping import Wish, stamp
-from loadcheck.cli.targets import Given, aimed
+from loadcheck.cli.targets import Given, aimed, with_target
 from loadcheck.clock import SystemClock
 from loadcheck.doctor.doctor import Doctor, exit_code
 from loadcheck.doctor.line import Line
@@ -22,12 +24,9 @@ from loadcheck.scenario.load import LoadedScenario, load
 
 @click.command("doctor", short_help="Look at target, database and pooler before any load.")
 @click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--url", help="The PostgREST, or the gateway before it, to look at.")
-@click.option("--database", help="DSN of a role that row security does not bind: the oracle's.")
-@click.option("--jwt-secret", help="PostgREST's jwt-secret.")
-@click.option("--embedded", is_flag=True, help="Look at the embedded stack, whatever target the scenario names.")
+@with_target
 @click.option("--pooled", help="DSN that PostgREST has (db-uri), to tell the pooler by.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
+@with_settings
 @click.option("--install-stamp", is_flag=True, help="Print the SQL that has every answer tell its backend.")
 @click.option("--remove-stamp", is_flag=True, help="Print the SQL that puts back what was before.")
 @click.option("--yes", is_flag=True, help="Run that SQL, by --database.")
@@ -37,12 +36,9 @@ from loadcheck.scenario.load import LoadedScenario, load
 def command(  # noqa: PLR0913 -- the options of the command line
     scenario: Path,
     *,
-    url: str | None,
-    database: str | None,
-    jwt_secret: str | None,
-    embedded: bool,
+    given: Given,
     pooled: str | None,
-    settings: tuple[str, ...],
+    settings: Mapping[str, str],
     install_stamp: bool,
     remove_stamp: bool,
     yes: bool,
@@ -56,9 +52,9 @@ def command(  # noqa: PLR0913 -- the options of the command line
     something wrong would keep a run from beginning, with 3 when something else is wrong, and with 4 for a mistake in
     the scenario or the options.
     """
-    loaded = load(scenario, overrides(settings))
+    loaded = load(scenario, settings)
     # Nothing is written, whatever the scenario holds.
-    given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=True)
+    given = replace(given, allow_writes=True)
     if install_stamp or remove_stamp:
         wish = Wish(remove=remove_stamp, run=yes, role=login_role, pre_request=pre_request)
         return asyncio.run(_stamp(loaded, given, wish))

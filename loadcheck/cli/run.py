@@ -13,7 +13,8 @@ import uvloop
 
 from loadcheck.cli.address import address
 from loadcheck.cli.files import Files, with_files
-from loadcheck.cli.targets import Given, aimed
+from loadcheck.cli.settings import with_settings
+from loadcheck.cli.targets import Given, aimed, with_target
 from loadcheck.clock import SystemClock
 from loadcheck.errors import ExitCode, UsageProblem
 from loadcheck.record.stored_run import StoredRun
@@ -34,10 +35,7 @@ _NO_FILES: Final = Files()
 
 @click.command("run")
 @click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--url", help="The PostgREST, or the gateway before it, to test.")
-@click.option("--database", help="DSN of a role that row security does not bind: the oracle's.")
-@click.option("--jwt-secret", help="PostgREST's jwt-secret.")
-@click.option("--embedded", is_flag=True, help="Test the embedded stack, whatever target the scenario names.")
+@with_target
 @click.option("--allow-writes", is_flag=True, help="Let a scenario that writes run against the target.")
 @click.option("--transport", type=click.Choice(["wire", "aiohttp"]), help="Our own HTTP, or aiohttp.")
 @click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
@@ -53,15 +51,12 @@ _NO_FILES: Final = Files()
 @click.option("--history-limit", help="How large the history may grow, such as 2GB.")
 @click.option("--stop-on-fail", is_flag=True, help="End the run at the first violation or broken window.")
 @click.option("--metrics", type=address, metavar="[HOST:]PORT", help="Serve Prometheus metrics there meanwhile.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any value of the scenario.")
+@with_settings
 @with_files
 def command(  # noqa: PLR0913 -- the options of the command line
     scenario: Path,
     *,
-    url: str | None,
-    database: str | None,
-    jwt_secret: str | None,
-    embedded: bool,
+    given: Given,
     allow_writes: bool,
     transport: str | None,
     seed: int | None,
@@ -73,7 +68,7 @@ def command(  # noqa: PLR0913 -- the options of the command line
     history_limit: str | None,
     stop_on_fail: bool,
     metrics: tuple[str, int] | None,
-    settings: tuple[str, ...],
+    settings: Mapping[str, str],
     files: Files,
 ) -> ExitCode:
     """Run SCENARIO and judge every answer.
@@ -87,11 +82,10 @@ def command(  # noqa: PLR0913 -- the options of the command line
         "stop_on_fail": "true" if stop_on_fail else None,
     }
     chosen = {key: value for key, value in named.items() if value is not None}
-    loaded = with_load(load(scenario, {**overrides(settings), **chosen}), duration, concurrency)
+    loaded = with_load(load(scenario, {**settings, **chosen}), duration, concurrency)
     refuse_workers(loaded.scenario, workers)
-    given = Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded, allow_writes=allow_writes)
     options = RunOptions(new_seed() if seed is None else seed, out, reproduce, workers)
-    return run_and_report(loaded, given, options, files, metrics)
+    return run_and_report(loaded, replace(given, allow_writes=allow_writes), options, files, metrics)
 
 
 def run_and_report(
@@ -139,19 +133,6 @@ async def carry_out(
 def new_seed() -> int:
     """Return a seed for a run that was not given one; the report tells it."""
     return secrets.randbits(_SEED_BITS)
-
-
-def overrides(settings: tuple[str, ...]) -> Mapping[str, str]:
-    """Split each KEY=VALUE.
-
-    Raises:
-        UsageProblem: one of them has no equals sign.
-    """
-    pairs = [setting.partition("=") for setting in settings]
-    for key, sign, _ in pairs:
-        if not sign or not key:
-            raise UsageProblem(f"--set {key}: not KEY=VALUE", "Write it like --set load.0.duration=5s")
-    return {key: value for key, _, value in pairs}
 
 
 def with_load(loaded: LoadedScenario, duration: str | None, concurrency: int | None) -> LoadedScenario:

@@ -1,15 +1,17 @@
 """What is tested: the target that the user names, or the embedded stack."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from functools import wraps
+from typing import Any, Final
 
+import click
 from pydantic import SecretStr
 
 from loadcheck.engine.messages import target_url
-from loadcheck.errors import EnvironmentProblem, UsageProblem
+from loadcheck.errors import EnvironmentProblem, ExitCode, UsageProblem
 from loadcheck.identity.keys import with_secret
 from loadcheck.run.lookout import Lookout
 from loadcheck.run.observer import Observer
@@ -29,8 +31,8 @@ class Given:
     """What the command line says about the target; it wins over the scenario."""
 
     url: str | None = None
-    database: str | None = None
-    jwt_secret: str | None = None
+    database: str | None = field(default=None, repr=False)
+    jwt_secret: str | None = field(default=None, repr=False)
     embedded: bool = False
     allow_writes: bool = False
 
@@ -50,6 +52,22 @@ class Aim:
     powers: Powers = _NO_POWERS
     pooled: str = field(default="", repr=False)
     settings: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+def with_target(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Give a command the options that name a target; it gets them as one argument, `given`."""
+
+    @click.option("--url", help="The PostgREST, or the gateway before it, that is the target.")
+    @click.option("--database", help="DSN of a role that row security does not bind: the oracle's.")
+    @click.option("--jwt-secret", help="PostgREST's jwt-secret.")
+    @click.option("--embedded", is_flag=True, help="Use the embedded stack, whatever target the scenario names.")
+    @wraps(command)
+    def gathered(
+        *, url: str | None, database: str | None, jwt_secret: str | None, embedded: bool, **others: Any
+    ) -> ExitCode:
+        return command(given=Given(url=url, database=database, jwt_secret=jwt_secret, embedded=embedded), **others)
+
+    return gathered
 
 
 @asynccontextmanager
