@@ -8,7 +8,7 @@ NGINX := $(if $(LOADCHECK_NGINX)$(shell command -v nginx /usr/sbin/nginx),,.venv
 BENCH := .venv/libexec/bench
 PEERS := $(foreach tool,wrk hey,$(if $(shell command -v $(tool)),,.venv/libexec/loadcheck/$(tool)/usr/bin/$(tool)))
 
-.PHONY: bench browser bench-hunting crashes demo docs docs-check gallery memory million soak examples test lint format schema lock clean
+.PHONY: bench browser bench-compare bench-hunting crashes demo docs docs-check gallery memory million soak examples test lint format schema lock clean
 
 demo: $(READY)
 	$(BIN)/loadcheck demo
@@ -52,6 +52,9 @@ memory: $(READY)  ## the memory of a run of 10,000,000 exchanges: an hour or les
 
 bench-hunting: $(READY)  ## how soon rare leaks are found, hunting and not: about a quarter of an hour
 	$(BIN)/python bench/hunting.py --out reports/examples/hunting.md
+
+bench-compare: $(READY)  ## whether compare finds what got slower and nothing else, on real runs: about ten minutes
+	$(BIN)/python bench/compare.py --out reports/examples/compare.md
 
 crashes: $(READY)  ## kill PostgreSQL 20 times under write load: nothing acknowledged is lost, but with synchronous_commit off
 	$(BIN)/loadcheck run scenarios/ledger-crashes.yaml

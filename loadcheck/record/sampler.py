@@ -45,6 +45,7 @@ class Sampler:
     _statuses: Mapping[str, int] = field(default_factory=dict)
     _latency: dict[int, Histogram] = field(default_factory=dict)
     _cpu: float = 0.0
+    _waited: float = 0.0
 
     def sample(self, at: float, in_flight: int) -> Sample:
         """Return what happened since the last sample.
@@ -70,6 +71,7 @@ class Sampler:
             "handoffs": self._handed(),
             "faults": list(self.faults()),
             "cpu_s": round(self._cpu - cpu, 3),
+            "waited_s": self._waits(used["waited_s"]),
             "rss_mb": used["rss_max_mb"] or 0.0,
         }
 
@@ -87,6 +89,12 @@ class Sampler:
     def _handed(self) -> int:
         before, self._handoffs = self._handoffs, self.coverage.handoffs
         return self._handoffs - before
+
+    def _waits(self, waited: float | None) -> float | None:
+        if waited is None:
+            return None
+        before, self._waited = self._waited, waited
+        return round(waited - before, 3)
 
     def _answered(self) -> dict[str, int]:
         before, self._statuses = self._statuses, self.tally.statuses.most_common()

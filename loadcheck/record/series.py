@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NotRequired, Self
 
 import orjson
 from typing_extensions import TypedDict
@@ -26,6 +26,8 @@ class Sample(TypedDict):
         handoffs: Counted in it.
         faults: The faults that were on in it; a run of an older version tells none.
         cpu_s: Processor time that loadcheck used in it.
+        waited_s: For how long it was ready to run in it and had no processor, because others had them; None where the
+            system does not tell, and a run of an older version has none.
         rss_mb: The largest memory of loadcheck so far.
     """
 
@@ -45,6 +47,7 @@ class Sample(TypedDict):
     handoffs: int
     faults: list[str]
     cpu_s: float
+    waited_s: NotRequired[float | None]
     rss_mb: float
 
 

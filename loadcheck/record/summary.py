@@ -31,7 +31,7 @@ from loadcheck.record.stored import (
 from loadcheck.record.tally import PhaseTally, Tally
 
 SCHEMA: Final = 1
-GENERATOR: Final = ("cpu_s", "rss_max_mb", "missed", "lag_p99_ms", "late_p99_ms", "starved_s")
+GENERATOR: Final = ("cpu_s", "waited_s", "rss_max_mb", "missed", "lag_p99_ms", "late_p99_ms", "starved_s")
 PERCENTS: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
 
 
@@ -56,9 +56,9 @@ class RunFacts:
         windows: The worst window of each threshold that must hold in windows.
         stopped: Why the run ended at its first failure; empty when it did not.
         lost: How a server under test ended in the middle of the run; empty when none did.
-        generator: What loadcheck itself used and missed: `cpu_s`, `rss_max_mb`, and `missed` arrivals; by how much the
-            event loop (`lag_p99_ms`) and open-loop sending (`late_p99_ms`) were late; for how long sending waited for
-            expected rows (`starved_s`).
+        generator: What loadcheck itself used and missed: `cpu_s`, the `waited_s` for a processor, `rss_max_mb`, and
+            `missed` arrivals; by how much the event loop (`lag_p99_ms`) and open-loop sending (`late_p99_ms`) were
+            late; for how long sending waited for expected rows (`starved_s`).
     """
 
     seed: int

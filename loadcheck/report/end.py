@@ -228,6 +228,9 @@ def _itself(summary: Summary) -> Iterator[str]:
     yield ", ".join(filter(None, parts)) or "not measured"
     if busy is not None and busy > _BUSY:
         yield "It was busy nearly all the time, so the latencies include its own: lower the load."
+    waited = figures.get("waited_s")
+    if cpu is not None and waited is not None and waited > cpu:
+        yield f"It waited {seconds(waited)} for a processor that others had, so the latencies tell of them, too."
 
 
 def _end(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> Iterator[RenderableType]:

@@ -24,13 +24,13 @@ from loadcheck.report.text import cut, plain
 from loadcheck.run.observer import Gauges
 
 _PER_SECOND: Final = 4
-_WIDEST: Final = 100
+_WIDEST: Final = 200
 _FINDINGS: Final = 5  # the last ones, a line each
 _ROWS: Final = 6  # rows of the tables
 _NAME: Final = 26
 _LABEL: Final = 10
 _FIGURES: Final = 30  # cells for the figures before a curve
-_CURVE: Final = 60
+_CURVE: Final = 60  # as many seconds as are kept
 _STORIES: Final = 3  # findings told at length as they happen; the end report tells them all
 _ROW_CELLS: Final = 70
 _GAP: Final = "  "  # between the columns of a table

@@ -211,6 +211,6 @@ class _Together(Generator):
         self._hands = hands
 
     def figures(self) -> dict[str, float | None]:
-        """Return seconds of processor time, and in MB the sum of each process's largest memory."""
+        """Return seconds of processor time and of waiting for it, and in MB the sum of the largest memories."""
         told = [super().figures(), *(hand.report.generator for hand in self._hands.hands if hand.report is not None)]
-        return {name: round(sum(one[name] or 0.0 for one in told), 3) for name in ("cpu_s", "rss_max_mb")}
+        return {name: round(sum(one[name] or 0.0 for one in told), 3) for name in ("cpu_s", "waited_s", "rss_max_mb")}

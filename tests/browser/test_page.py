@@ -18,6 +18,7 @@ pytestmark = pytest.mark.browser
 SECTIONS = ["verdict", "findings", "charts-section", "coverage", "requests", "thresholds", "configuration"]
 _VISIBLE = "[...document.querySelectorAll('section')].filter((one) => one.offsetHeight > 40).map((one) => one.id)"
 _DRAWN = "[...document.querySelectorAll('.drawing')].every((one) => one.offsetHeight > 40 && one.childElementCount)"
+_WIDEST = "Math.max(...[...document.querySelectorAll('.drawing > *')].map((one) => one.getBoundingClientRect().width))"
 _TIME = "(({start, end}) => [start, end])(Bokeh.documents.at(-1).get_model_by_name('time'))"
 
 
@@ -63,6 +64,19 @@ async def test_rows_that_are_markup_are_shown_as_text(tmp_path: Path) -> None:
         await tab.open(address, 1280)
         assert await tab.value("document.images.length") == 0
         assert IMAGE in await tab.value("document.querySelector('.rows .marked').textContent")
+        assert quiet(tab, address)
+
+
+async def test_figures_fit_on_paper(tmp_path: Path) -> None:
+    address = written(tmp_path, stored(two()))
+    async with chromium() as tab:
+        await tab.open(address, 1280)
+        await tab.call("Emulation.setEmulatedMedia", media="print")
+        await tab.value("dispatchEvent(new Event('beforeprint'))")
+        assert await tab.value(_WIDEST) <= 700
+        assert await tab.value("[...document.querySelectorAll('details')].every((one) => one.open)")
+        await tab.value("dispatchEvent(new Event('afterprint'))")
+        assert await tab.value(_WIDEST) > 1000
         assert quiet(tab, address)
 
 

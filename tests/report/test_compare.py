@@ -18,27 +18,33 @@ from loadcheck.record.series import Sample
 from loadcheck.record.span import Span
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.record.summary import build_summary
-from loadcheck.report.compare.bootstrap import effect
 from loadcheck.report.compare.comparison import Change, compare
+from loadcheck.report.compare.interval import effect
 from tests.record.samples import FACTS, PASSED, finding, tally, writer
 
 COUNTED = tally(violations=False)
 TOLERANCE = 0.25
 
 
-def run_of(seed: int, slower_ms: float = 0.0, seconds: int = 30, findings: tuple[Finding, ...] = ()) -> StoredRun:
+def run_of(
+    seed: int,
+    slower_ms: float = 0.0,
+    seconds: int = 30,
+    findings: tuple[Finding, ...] = (),
+    slowdown: float = 1.0,
+) -> StoredRun:
     """A run as noisy as a busy machine: latencies of 30 ms, log-normal, alike in stretches."""
     chance, drift = source(seed), 0.0
     series = []
     for at in range(seconds):
         drift = 0.7 * drift + chance.gauss(0, 0.08)
-        latency = 30 * 2.718 ** (drift + chance.gauss(0, 0.1)) + slower_ms
-        series.append(sample(float(at + 1), latency))
+        latency = 30 * slowdown * 2.718 ** (drift + chance.gauss(0, 0.1)) + slower_ms
+        series.append(sample(float(at + 1), latency, slowdown))
     summary = build_summary(COUNTED, list(findings), PASSED, FACTS)
     return StoredRun(Path("run"), summary, [writer().stored(each) for each in findings], series)
 
 
-def sample(at: float, latency_ms: float) -> Sample:
+def sample(at: float, latency_ms: float, slowdown: float) -> Sample:
     made = Sampler(COUNTED, Span(()), Generator()).sample(at, 32)
     rate = round(32 / latency_ms * 1000)
     latencies: dict[str, float | None] = {
@@ -47,7 +53,16 @@ def sample(at: float, latency_ms: float) -> Sample:
         "p99": latency_ms * 2.5,
         "max": latency_ms * 4,
     }
-    return {**made, "seconds": 1.0, "phase": "steady", "ok": rate, "violation": 0, "latency_ms": latencies}
+    return {
+        **made,
+        "seconds": 1.0,
+        "phase": "steady",
+        "ok": rate,
+        "violation": 0,
+        "latency_ms": latencies,
+        "cpu_s": 0.1,
+        "waited_s": 0.1 * (slowdown - 1),
+    }
 
 
 def test_the_same_build_is_no_regression_in_19_of_20_pairs() -> None:
@@ -65,9 +80,36 @@ def test_twenty_milliseconds_more_are_found_every_time() -> None:
 
 @given(st.lists(st.floats(1, 1000), min_size=5, max_size=60), st.floats(0.2, 5))
 def test_the_interval_holds_the_effect_and_scales_with_it(values: list[float], factor: float) -> None:
-    found = effect(values, [value * factor for value in values], source(1))
+    found = effect(values, [value * factor for value in values])
     assert found.low <= found.value <= found.high
     assert found.value == pytest.approx(factor - 1, abs=1e-9)
+    wider = effect(values, [value * factor for value in values], figures=8)
+    assert wider.low <= found.low
+    assert found.high <= wider.high
+
+
+def test_the_interval_is_welchs() -> None:
+    """The limits were worked out with the density of Student's t integrated numerically."""
+    found = effect([1.0, 2.0, 3.0, 4.0, 5.0], [2.0, 3.0, 5.0, 7.0, 11.0, 13.0])
+    assert (found.value, found.low, found.high) == pytest.approx((1.14004, -0.15842, 4.44189), rel=1e-4)
+
+
+def test_what_the_machine_may_explain_is_not_laid_on_the_target() -> None:
+    found = compare(run_of(1), run_of(2, slowdown=2.0), TOLERANCE)
+    assert not found.regressed
+    assert not found.conclusive
+    assert {each.change for each in found.measured if each.phase == "steady"} == {Change.BUSY}
+    assert found.slowdown["steady"] == pytest.approx((1.0, 2.0))
+
+
+def test_a_regression_that_a_busier_machine_may_have_hidden_is_not_ruled_out() -> None:
+    found = compare(run_of(1, slowdown=2.0), run_of(2, slower_ms=30), TOLERANCE)
+    assert not found.regressed
+    assert not found.conclusive
+
+
+def test_what_a_busier_machine_does_not_explain_is_worse() -> None:
+    assert compare(run_of(1, slowdown=2.0), run_of(2, slower_ms=60, slowdown=2.1), TOLERANCE).regressed
 
 
 def test_a_run_that_is_too_short_is_told() -> None:

@@ -139,7 +139,7 @@ def test_before_the_first_phase_there_is_little_to_tell() -> None:
     assert "checked   0 of 0 sent, 0 identities" in lines
 
 
-@pytest.mark.parametrize("width", [30, 80, 100])
+@pytest.mark.parametrize("width", [30, 80, 120, 200])
 def test_no_line_is_wider_than_the_terminal_whatever_the_names(width: int) -> None:
     given = SCENARIO.model_dump(by_alias=True, exclude_unset=True)
     given["name"] = "犬" * 60

@@ -5,14 +5,17 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from loadcheck.engine.randomness import source
+from loadcheck.record.series import Sample
 from loadcheck.record.stored import FindingHead
 from loadcheck.record.stored_run import StoredRun
-from loadcheck.report.compare.bootstrap import Effect, effect
-from loadcheck.report.compare.measures import MEASURES, Measure, windows
+from loadcheck.report.compare.interval import Effect, effect
+from loadcheck.report.compare.measures import MEASURES, Measure, phases, slowdown, values, windows
 from loadcheck.report.headlines import headline
 
-_FEWEST: Final = 5  # windows of which a median says something
+_FEWEST: Final = 5  # windows of which an interval says something
+_SLOWED: Final = 1.5  # times that the machine may slow loadcheck down in one run more than in the other
+_STRAINED: Final = 4.0  # times; slowed down more, in either run, what is measured is the machine
+_HOPS: Final = 2  # an answer passes several processes, and in each of them it waits for a processor
 _COVERED: Final = 0.8  # of the base's coverage; less is told
 _COVERAGE: Final = ("identities", "backends", "handoffs", "distinct_handoffs")
 
@@ -24,11 +27,12 @@ class Change(StrEnum):
     BETTER = "better"
     SAME = "no change beyond noise"
     UNKNOWN = "too short to tell"
+    BUSY = "not told from a busy machine"
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One measure in both runs.
+    """One measure of one phase in both runs.
 
     Attributes:
         base: Median over its windows; None where there are none.
@@ -36,6 +40,7 @@ class Measured:
         effect: The difference; None where there are too few windows.
     """
 
+    phase: str
     name: str
     base: float | None
     run: float | None
@@ -52,6 +57,8 @@ class Comparison:
         new: Headlines of findings that only the later run has.
         gone: Headlines of those that only the base has.
         coverage: By name, of the base and of the run, where the run covered clearly less.
+        slowdown: By phase, how many times longer loadcheck's own work took than on a core of its own, in the base and
+            in the run.
     """
 
     tolerance: float
@@ -59,6 +66,7 @@ class Comparison:
     new: Sequence[str]
     gone: Sequence[str]
     coverage: Mapping[str, tuple[int, int]]
+    slowdown: Mapping[str, tuple[float, float]]
 
     @property
     def regressed(self) -> bool:
@@ -67,8 +75,9 @@ class Comparison:
 
     @property
     def conclusive(self) -> bool:
-        """Whether every figure could be compared."""
-        return all(each.change is not Change.UNKNOWN for each in self.measured)
+        """Whether a phase was long enough to be compared, and the machine left enough to each of these."""
+        changes = {each.change for each in self.measured}
+        return bool(changes - {Change.UNKNOWN}) and Change.BUSY not in changes
 
     def as_json(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -85,29 +94,63 @@ def compare(base: StoredRun, run: StoredRun, tolerance: float) -> Comparison:
             within each.
     """
     before, after = _by_kind(base.summary["findings"]), _by_kind(run.summary["findings"])
+    pairs = {phase: _Pair(windows(base, phase), windows(run, phase)) for phase in phases(base, run)}
+    figures = len(pairs) * len(MEASURES)
     return Comparison(
         tolerance,
-        [_measured(measure, base, run, tolerance) for measure in MEASURES],
+        [_measured(phase, measure, pair, tolerance, figures) for phase, pair in pairs.items() for measure in MEASURES],
         [headline(each) for kind, each in after.items() if kind not in before],
         [headline(each) for kind, each in before.items() if kind not in after],
         dict(_less_covered(base, run)),
+        {phase: (slowdown(pair.base), slowdown(pair.run)) for phase, pair in pairs.items()},
     )
 
 
-def _measured(measure: Measure, base: StoredRun, run: StoredRun, tolerance: float) -> Measured:
-    before, after = windows(base, measure), windows(run, measure)
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The windows of one phase in both runs."""
+
+    base: Sequence[Sample]
+    run: Sequence[Sample]
+
+    @property
+    def slowed(self) -> float:
+        """How many times more the machine slowed loadcheck down in the later run."""
+        return slowdown(self.run) / slowdown(self.base)
+
+    @property
+    def strained(self) -> bool:
+        """Whether others had so much of the machine that nothing on it can be measured."""
+        return max(slowdown(self.base), slowdown(self.run)) > _STRAINED
+
+
+def _measured(phase: str, measure: Measure, pair: _Pair, tolerance: float, figures: int) -> Measured:
+    before, after = values(pair.base, measure), values(pair.run, measure)
     if min(len(before), len(after)) < _FEWEST or min(*before, *after) <= 0:
-        return Measured(measure.name, _middle(before), _middle(after), None, Change.UNKNOWN)
-    found = effect(before, after, source(0, "compare", measure.name))
-    return Measured(measure.name, _middle(before), _middle(after), found, _change(measure, found, tolerance))
+        return Measured(phase, measure.name, _middle(before), _middle(after), None, Change.UNKNOWN)
+    found = effect(before, after, figures)
+    change = Change.BUSY if pair.strained else _change(measure, found, tolerance, pair.slowed)
+    return Measured(phase, measure.name, _middle(before), _middle(after), found, change)
 
 
-def _change(measure: Measure, found: Effect, tolerance: float) -> Change:
-    if found.low > tolerance:
-        return Change.WORSE if measure.lower_is_better else Change.BETTER
-    if found.high < -tolerance:
-        return Change.BETTER if measure.lower_is_better else Change.WORSE
-    return Change.SAME
+def _change(measure: Measure, found: Effect, tolerance: float, slowed: float) -> Change:
+    """Tell what became of a figure.
+
+    The machine's other work lengthens what loadcheck does as it lengthens what a target beside it does. A change that
+    this may explain is not the target's for sure; nor is it sure that nothing changed where this may have hidden it.
+    """
+    grew, shrank = 1 + found.low, 1 / (1 + found.high)
+    if not measure.lower_is_better:
+        slowed = 1 / slowed
+    if grew > 1 + tolerance:
+        worse, sure = measure.lower_is_better, grew > slowed**_HOPS
+    elif shrank > 1 / (1 - tolerance):
+        worse, sure = not measure.lower_is_better, shrank > slowed**-_HOPS
+    else:
+        return Change.SAME if 1 / _SLOWED <= slowed <= _SLOWED else Change.BUSY
+    if not sure:
+        return Change.BUSY
+    return Change.WORSE if worse else Change.BETTER
 
 
 def _middle(values: Sequence[float]) -> float | None:

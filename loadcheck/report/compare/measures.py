@@ -1,21 +1,19 @@
-"""What two runs are compared by: a value for each second of their measured phases."""
+"""What two runs are compared by: a value for each second of a measured phase."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from statistics import mean
+from statistics import median
 from typing import Final
 
 from loadcheck.record.series import Sample
 from loadcheck.record.stored_run import StoredRun
 
-_WINDOWS: Final = 600  # of a longer run, neighbours are merged: more say no more
 _WHOLE: Final = 0.5  # seconds; a shorter sample is the rest of a phase
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure of a run.
+    """One figure of a phase.
 
     Attributes:
         name: As thresholds name it.
@@ -44,20 +42,38 @@ MEASURES: Final = (
 )
 
 
-def windows(run: StoredRun, measure: Measure) -> list[float]:
-    """Return a measure's values over the run's measured phases, in order, 600 at most.
+def phases(base: StoredRun, run: StoredRun) -> list[str]:
+    """Return the measured phases that both runs have, in order."""
+    theirs = _measured(base)
+    return [name for name in _measured(run) if name in theirs]
 
-    The first second of each phase is left out, for it starts from nothing; so are seconds without a value, as while a
-    fault is on.
+
+def windows(run: StoredRun, phase: str) -> list[Sample]:
+    """Return the samples of a phase, in order.
+
+    Its first second is left out, for it starts from nothing.
     """
-    measured = {phase["name"] for phase in run.summary["phases"] if phase["measure"]}
-    values = [value for sample in _steady(run.series, measured) if (value := measure.of(sample)) is not None]
-    together = -(-len(values) // _WINDOWS) or 1
-    return [mean(values[at : at + together]) for at in range(0, len(values), together)]
+    steady = [sample for sample in run.series if sample["phase"] == phase][1:]
+    return [sample for sample in steady if sample["seconds"] >= _WHOLE]
 
 
-def _steady(series: Sequence[Sample], measured: set[str]) -> Iterator[Sample]:
-    for phase, samples in groupby(series, key=lambda sample: sample["phase"]):
-        if phase in measured:
-            _, *steady = samples
-            yield from (sample for sample in steady if sample["seconds"] >= _WHOLE)
+def values(samples: Sequence[Sample], measure: Measure) -> list[float]:
+    """Return a measure's values, seconds without one left out, as while a fault is on."""
+    return [value for sample in samples if (value := measure.of(sample)) is not None]
+
+
+def slowdown(samples: Sequence[Sample]) -> float:
+    """Return how many times longer loadcheck's own work took than on a core of its own; 1 where that is not known.
+
+    It has nothing to do with the target, but with what else the machine has to do.
+    """
+    told = [
+        1 + waited / sample["cpu_s"]
+        for sample in samples
+        if (waited := sample.get("waited_s")) is not None and sample["cpu_s"] > 0
+    ]
+    return median(told) if told else 1.0
+
+
+def _measured(run: StoredRun) -> list[str]:
+    return [phase["name"] for phase in run.summary["phases"] if phase["measure"]]

@@ -11,11 +11,19 @@ from loadcheck.report.compare.comparison import Change, Comparison, Measured
 from loadcheck.report.figures import milliseconds, rate, share
 from loadcheck.report.formats.markdown import escaped, table
 from loadcheck.report.tables import table_of
-from loadcheck.report.text import plain
+from loadcheck.report.text import cut, plain
 
-_STYLES: Final = {Change.WORSE: "bold red", Change.BETTER: "green", Change.SAME: "", Change.UNKNOWN: "yellow"}
-_SIGNS: Final = {Change.WORSE: "❌", Change.BETTER: "✅", Change.SAME: "", Change.UNKNOWN: "⚠️"}
-_HEAD: Final = ("figure", "base", "run", "change", "95 % interval", "")
+_STYLES: Final = {
+    Change.WORSE: "bold red",
+    Change.BETTER: "green",
+    Change.SAME: "",
+    Change.UNKNOWN: "yellow",
+    Change.BUSY: "yellow",
+}
+_SIGNS: Final = {Change.WORSE: "❌", Change.BETTER: "✅", Change.SAME: "", Change.UNKNOWN: "⚠️", Change.BUSY: "⚠️"}
+_HEAD: Final = ("phase", "figure", "base", "run", "change", "95 % interval", "")
+_NAME: Final = 20  # cells of a phase
+_TOLD: Final = 1.5  # times; a smaller slowdown changes nothing that could be told
 
 
 def comparison_report(comparison: Comparison) -> RenderableType:
@@ -42,6 +50,8 @@ def _headline(comparison: Comparison) -> Text:
 def _conclusion(comparison: Comparison) -> str:
     if comparison.regressed:
         return "worse than the base"
+    if any(each.change is Change.BUSY for each in comparison.measured):
+        return "not to be told: the machine was too busy with other things"
     if not comparison.conclusive:
         return "too short to tell: run longer"
     return f"no regression beyond noise and {share(comparison.tolerance)}"
@@ -52,6 +62,12 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
     yield from (f"gone: {headline}" for headline in comparison.gone)
     for name, (before, after) in comparison.coverage.items():
         yield f"covers less: {after:,} {name.replace('_', ' ')}, where the base has {before:,}"
+    for phase, (base, run) in comparison.slowdown.items():
+        if max(base, run) > _TOLD:
+            yield (
+                f"{phase}: others had the processor, so that loadcheck's own work took {run:.1f} times as long,"
+                f" and {base:.1f} times in the base"
+            )
 
 
 def _table(comparison: Comparison) -> Table:
@@ -65,7 +81,7 @@ def _cells(measured: Measured) -> list[str]:
     shown: Callable[[float | None], str] = rate if measured.name == "throughput" else milliseconds
     found = measured.effect
     change = ["-", "-"] if found is None else [_signed(found.value), f"{_signed(found.low)} to {_signed(found.high)}"]
-    return [measured.name, shown(measured.base), shown(measured.run), *change]
+    return [cut(measured.phase, _NAME), measured.name, shown(measured.base), shown(measured.run), *change]
 
 
 def _signed(part: float) -> str:

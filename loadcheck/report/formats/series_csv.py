@@ -28,6 +28,7 @@ _SPREAD: Final = frozenset({"latency_ms", "statuses"})
 def _line(sample: Sample, statuses: list[str]) -> dict[str, Any]:
     return {
         **{name: value for name, value in sample.items() if name not in _SPREAD},
+        "faults": "; ".join(sample.get("faults", ())),
         **{f"latency_{name}_ms": sample["latency_ms"][name] for name in _LATENCIES},
         **{f"status_{status}": sample["statuses"].get(status, 0) for status in statuses},
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Self
 
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
@@ -83,18 +84,26 @@ class Bands:
 
     def strip(self, axis: Range1d) -> Figure:
         """Return the figure that names them, a lane for each kind."""
-        faults = list(self.faults.items())[:_MOST]
+        faults = list(self._lanes())
         pins = ["violations"] if self.violations or self.findings else []
         names = ["phases", *(f"! {name}" for name, _ in faults), *pins]
         drawn = empty_figure(axis, 50 + _LANE * len(names), name="phases, faults and violations")
         lane_axis(drawn, names)
         self._draw(drawn, 0, [(name, stretch) for name, stretch in self.phases], "#7f8fa6")
-        for lane, (name, stretches) in enumerate(faults, 1):
-            self._draw(drawn, -lane, [(name, stretch) for stretch in stretches], "#e69f00")
+        for lane, (_, stretches) in enumerate(faults, 1):
+            self._draw(drawn, -lane, stretches, "#e69f00")
         if pins:
             self._pin(drawn, 1 - len(names))
         drawn.add_tools(HoverTool(tooltips=[("", "@name"), ("from", "@left{0.0} s"), ("to", "@right{0.0} s")]))
         return drawn
+
+    def _lanes(self) -> Iterator[tuple[str, list[tuple[str, Stretch]]]]:
+        """Yield the lanes of the faults: one for each kind, and one for all those that there is no lane left for."""
+        named = [[(name, stretch) for stretch in stretches] for name, stretches in self.faults.items()]
+        alone = _MOST if len(named) == _MOST else _MOST - 1
+        yield from ((stretches[0][0], stretches) for stretches in named[:alone])
+        if rest := named[alone:]:
+            yield f"{len(rest)} other faults", list(chain.from_iterable(rest))
 
     def _draw(self, drawn: Figure, lane: int, stretches: Sequence[tuple[str, Stretch]], colour: str) -> None:
         thinnest = self.end / 1000
@@ -123,15 +132,9 @@ class Bands:
             )
 
     def _pin(self, drawn: Figure, lane: int) -> None:
-        middles = [(first + last) / 2 for first, last in self.violations]
-        seen = {
-            "x": middles,
-            "y": [lane] * len(middles),
-            "name": ["violations"] * len(middles),
-            "left": [first for first, _ in self.violations],
-            "right": [last for _, last in self.violations],
-        }
-        drawn.scatter("x", "y", source=ColumnDataSource(seen), marker="inverted_triangle", size=10, color=RED)
+        self._draw(drawn, lane, [("violations", stretch) for stretch in self.violations], RED)
+        begun = {"x": [first for first, _ in self.violations], "y": [lane] * len(self.violations)}
+        drawn.scatter("x", "y", source=ColumnDataSource(begun), marker="inverted_triangle", size=10, color=RED)
         told = {
             "x": [at for _, at in self.findings],
             "y": [lane] * len(self.findings),

@@ -22,6 +22,7 @@ from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.html.bands import Bands
 from loadcheck.report.html.figures import COLOURS, DASHES, RED, Figure, chart_text, empty_figure
 from loadcheck.report.html.thinning import Point, thinned
+from loadcheck.report.text import cut
 
 AXIS: Final = "time"
 """The name of the model by which the page's script zooms."""
@@ -31,6 +32,7 @@ _FEW: Final = 90  # samples up to which each is marked
 _HEADROOM: Final = 0.35  # of the values' range, for the legend
 _STATUSES: Final = 7
 _IN_A_ROW: Final = 4  # lines of a legend
+_LEGEND: Final = 14  # cells
 _BUSY: Final = 85.0  # per cent of one core
 _MARKERS: Final = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 
@@ -68,20 +70,17 @@ def charts(run: StoredRun) -> LayoutDOM | None:
 
 
 def _charts(series: Sequence[Sample]) -> list[_Chart]:
-    busy = "% of a core"
     return [
         _Chart("exchanges a second", {"done": _each("sent"), "target": lambda sample: sample["target_rps"]}),
         _Chart("latency, ms (logarithmic)", {name: _latency(name) for name in ("p50", "p90", "p99", "max")}, log=True),
         _Chart("answers a second, by status", _statuses(series)),
         _Chart("in flight, and missed a second", {"in flight": _at_its_end, "missed": _each("missed")}),
         _Chart(
-            "handoffs a second; backends (right)",
+            "handoffs a second; backends",
             {"handoffs": _each("handoffs"), "backends": lambda sample: float(sample["backends"])},
             right=frozenset({"backends"}),
         ),
-        _Chart(
-            "loadcheck's processor time, % of a core", {busy: lambda sample: 100 * _a_second(sample, sample["cpu_s"])}
-        ),
+        _Chart("processor time, % of a core", {"used": _used, "waited for": _waited}),
     ]
 
 
@@ -95,6 +94,15 @@ def _latency(name: str) -> _Value:
 
 def _at_its_end(sample: Sample) -> float:
     return float(sample["in_flight"])
+
+
+def _used(sample: Sample) -> float:
+    return 100 * _a_second(sample, sample["cpu_s"])
+
+
+def _waited(sample: Sample) -> float | None:
+    waited = sample.get("waited_s")
+    return None if waited is None else 100 * _a_second(sample, waited)
 
 
 def _a_second(sample: Sample, amount: float) -> float:
@@ -156,7 +164,12 @@ def _line(drawn: Figure, number: int, name: str, points: Sequence[Point], *, rig
             "y": [float("nan") if value is None else round(value, 2) for _, value in shown],
         }
     )
-    look = {"color": COLOURS[number], "legend_label": chart_text(name), "name": chart_text(name), "source": source}
+    look = {
+        "color": COLOURS[number],
+        "legend_label": chart_text(cut(name, _LEGEND)),
+        "name": chart_text(name),
+        "source": source,
+    }
     look |= {"y_range_name": "right"} if right else {}
     if len(points) <= _FEW:
         drawn.scatter("x", "y", marker=_MARKERS[number], size=5, **look)
@@ -172,10 +185,11 @@ def _legend(drawn: Figure, lines: int) -> None:
         click_policy="hide",
         padding=2,
         margin=2,
-        spacing=6,
+        spacing=4,
         label_text_font_size="11px",
         label_height=14,
         glyph_height=14,
+        glyph_width=14,
         border_line_color=None,
         background_fill_alpha=0.75,
     )

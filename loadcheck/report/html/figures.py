@@ -38,6 +38,7 @@ def empty_figure(times: Range1d, height: int, **options: Any) -> Figure:
         outline_line_color=None,
         **options,
     )
+    drawn.title.text_font_size = "12px"
     drawn.grid.grid_line_alpha = 0.25
     drawn.axis.minor_tick_line_color = None
     drawn.xaxis.ticker.desired_num_ticks = 5

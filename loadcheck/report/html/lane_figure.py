@@ -1,6 +1,6 @@
 """Lanes as a picture: a lane for each backend, a bar for each exchange, poison and victim marked."""
 
-from typing import Final
+from typing import Any, Final
 
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 
@@ -11,6 +11,11 @@ _LANE: Final = 38  # pixels
 _MS: Final = 1000
 _COLOURS: Final[dict[Part, str]] = {"victim": RED, "poison": "#b8860b", "other": "#7f8fa6"}
 _HATCHES: Final[dict[Part, str]] = {"victim": "x", "poison": "/", "other": " "}
+# Below the bar and to its left, or above it and to its right: the two do not meet however narrow the page is.
+_LABELS: Final[dict[Part, dict[str, Any]]] = {
+    "victim": {"x": "right", "text_align": "right", "y_offset": 9, "text_baseline": "top"},
+    "poison": {"x": "left", "text_align": "left", "y_offset": -9, "text_baseline": "bottom"},
+}
 
 
 def lane_figure(lanes: Lanes) -> Figure:
@@ -55,15 +60,13 @@ def _bars(drawn: Figure, stays: list[Stay], part: Part, backends: list[str], end
         hatch_pattern=_HATCHES[part],
         hatch_color=colour,
     )
-    if part != "other":
+    if part in _LABELS:
         drawn.text(
-            x="left",
             y="y",
             text="told",
             source=source,
-            y_offset=-9,
-            text_baseline="bottom",
             name="named",
             text_font_size="11px",
             text_font_style="bold",
+            **_LABELS[part],
         )

@@ -58,8 +58,14 @@
     else if (button.dataset.copy) copy(button);
     else if (button.closest("th")) sort(button);
   });
+  // A canvas is not drawn anew for paper: it is made as much smaller as the page is narrower than the window.
+  const paper = 680, drawings = () => document.querySelectorAll(".drawing");
   addEventListener("beforeprint", () => {
     for (const one of document.querySelectorAll("details")) one.open = true;
+    for (const one of drawings()) one.style.zoom = Math.min(1, paper / one.scrollWidth);
+  });
+  addEventListener("afterprint", () => {
+    for (const one of drawings()) one.style.zoom = "";
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   matchMedia("print").addEventListener("change", paint);
