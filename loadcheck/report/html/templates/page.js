@@ -58,14 +58,18 @@
     else if (button.dataset.copy) copy(button);
     else if (button.closest("th")) sort(button);
   });
-  // A canvas is not drawn anew for paper: it is made as much smaller as the page is narrower than the window.
-  const paper = 680, drawings = () => document.querySelectorAll(".drawing");
+  // A canvas is not drawn anew for paper: it keeps its size, and the whole is shown as much smaller as paper is narrower.
+  const paperWidth = 680, drawings = () => document.querySelectorAll(".drawing");
   addEventListener("beforeprint", () => {
     for (const one of document.querySelectorAll("details")) one.open = true;
-    for (const one of drawings()) one.style.zoom = Math.min(1, paper / one.scrollWidth);
+    for (const one of drawings()) {
+      const width = one.scrollWidth;
+      one.style.width = `${width}px`;
+      one.style.zoom = Math.min(1, paperWidth / width);
+    }
   });
   addEventListener("afterprint", () => {
-    for (const one of drawings()) one.style.zoom = "";
+    for (const one of drawings()) one.style.width = one.style.zoom = "";
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   matchMedia("print").addEventListener("change", paint);
