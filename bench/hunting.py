@@ -63,7 +63,8 @@ class Leak:
         phase = Phase(name="steady", concurrency=self.callers, requests=self.most)
         scenario = loaded.scenario.model_copy(update={"load": [phase], "hunt": hunt})
         found = {"url": stack.url, "database": SecretStr(stack.database), "jwt": stack.jwt}
-        return replace(loaded, scenario=scenario).hunting().aimed_at(scenario.target.model_copy(update=found))
+        target = scenario.target.model_copy(update=found)
+        return replace(loaded, scenario=scenario).hunting().aimed_at(target, embedded=True)
 
 
 RARE_LEAKS: Final = (

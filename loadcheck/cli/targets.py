@@ -98,7 +98,7 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
             async with asyncio.TaskGroup() as tasks:
                 powers = Powers(stack.freshen, stack.breaks)
                 watch = tasks.create_task(_watch(stack, powers.lookout, observer))
-                there = loaded.aimed_at(target.model_copy(update=found))
+                there = loaded.aimed_at(target.model_copy(update=found), embedded=True)
                 yield Aim(there, powers, stack.pooled_database, stack.settings)
                 watch.cancel()
 

@@ -44,11 +44,14 @@ class Asked:
         nonce: The exchange's own.
         digest: The identity's claims digest.
         role: The role that its token asks for; None where the token names none.
+        straight: Whether it is PostgREST itself that was asked: nothing before it can have given one caller's answer to
+            another.
     """
 
     nonce: str
     digest: str
     role: str | None
+    straight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def in_context(verdict: Verdict, stamp: Stamp | None, asked: Asked, earlier: Ear
     if not reason and verdict.ruling is not Ruling.VIOLATION:
         return verdict
     if earlier is not None and stamp.nonce == _NONE != stamp.digest and earlier.stamp == stamp:
-        return _made_for_another(verdict, earlier.source)
+        return _made_for_another(verdict, earlier.source, asked)
     if verdict.ruling is Ruling.VIOLATION:
         return replace(verdict, cause=Cause.TRANSACTION_FRAMING) if reason else verdict
     return violation(Symptom.WRONG_CONTEXT, reason, cause=Cause.TRANSACTION_FRAMING)
@@ -116,19 +119,23 @@ def _elsewhere(verdict: Verdict, stamp: Stamp, asked: Asked) -> Verdict:
     if theirs is None or mine is None or theirs[1] != mine[1]:
         source = None
     elif theirs[3] == mine[3]:
-        if theirs[2] == mine[2] and verdict.ruling is not Ruling.VIOLATION:
+        if theirs[2] == mine[2] and verdict.ruling is not Ruling.VIOLATION and not asked.straight:
             return verdict
         source = None
     else:
         source = int(theirs[3])
-    return _made_for_another(verdict, source)
+    return _made_for_another(verdict, source, asked)
 
 
-def _made_for_another(verdict: Verdict, source: int | None) -> Verdict:
+def _made_for_another(verdict: Verdict, source: int | None, asked: Asked) -> Verdict:
+    """Blame what stands before PostgREST; where nothing does, the query ran inside another exchange's transaction."""
+    cause = Cause.TRANSACTION_FRAMING if asked.straight else Cause.GATEWAY
     if verdict.ruling is Ruling.VIOLATION:
-        return replace(verdict, cause=Cause.GATEWAY, source=source if verdict.source is None else verdict.source)
-    reason = "the answer was made for another exchange"
-    return violation(Symptom.WRONG_EXCHANGE, reason, source=source, cause=Cause.GATEWAY)
+        return replace(verdict, cause=cause, source=source if verdict.source is None else verdict.source)
+    if asked.straight:
+        reason = "the answer was made with the settings of another exchange"
+        return violation(Symptom.WRONG_CONTEXT, reason, source=source, cause=cause)
+    return violation(Symptom.WRONG_EXCHANGE, "the answer was made for another exchange", source=source, cause=cause)
 
 
 def _wrong_context(stamp: Stamp, asked: Asked, earlier: Earlier | None) -> str:

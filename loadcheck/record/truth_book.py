@@ -43,6 +43,7 @@ class Begun:
         lines: Where each request stands in it, in their order.
         run: What tells its nonces from those of other runs.
         digests: The claims digest of each identity; empty where none could be read.
+        straight: Whether nothing stood before PostgREST.
         share: Which part of the run is written down: truths are numbered so that no two parts give one number.
     """
 
@@ -52,6 +53,7 @@ class Begun:
     lines: Sequence[int]
     run: str
     digests: Sequence[str] = ()
+    straight: bool = False
     share: Share = WHOLE
 
 
@@ -92,7 +94,8 @@ class TruthBook:
         run = {"version": VERSION, "loadcheck": __version__, "seed": begun.seed, "started": begun.started}
         requests = [request.name for request in self._scenario.requests]
         places = dict(zip(requests, begun.lines, strict=True))
-        self._write({"run": {**run, "file": begun.file, "places": places, "nonce": begun.run}})
+        run |= {"file": begun.file, "places": places, "nonce": begun.run, "straight": begun.straight}
+        self._write({"run": run})
         for request, mix, expectation in self._expectations:
             names = {"request": self._scenario.requests[request].name, "mix": self._scenario.identities[mix].name}
             self._write({"asked": asked(expectation), **names})

@@ -13,16 +13,19 @@ class Context:
         population: The identities.
         caller: Tells their roles.
         run: Eight hexadecimal digits that tell this run from others.
+        straight: Whether nothing stands before PostgREST.
 
     Attributes:
         run: The same.
+        straight: The same.
         digests: The claims digest of each identity; empty where there is no database to ask.
     """
 
-    def __init__(self, population: Population, caller: Caller, run: str) -> None:
+    def __init__(self, population: Population, caller: Caller, run: str, *, straight: bool) -> None:
         self.digests: list[str] = []
         self._roles = [caller.role(identity) for identity in population]
         self.run = run
+        self.straight = straight
 
     def nonce(self, draw: Draw) -> str:
         """Return the nonce that is sent with a draw."""
@@ -30,4 +33,4 @@ class Context:
 
     def asked(self, draw: Draw) -> Asked:
         """Return what the stamp on a draw's answer must show."""
-        return Asked(self.nonce(draw), self.digests[draw.identity], self._roles[draw.identity])
+        return Asked(self.nonce(draw), self.digests[draw.identity], self._roles[draw.identity], self.straight)

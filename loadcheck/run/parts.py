@@ -55,7 +55,8 @@ async def put_together(
         transport = transport_to(target, clock)
         stack.push_async_callback(transport.close)
         prepared = await prepare(loaded, database, clock, observer, known)
-        context = Context(prepared.population, Caller(loaded.scenario.stack.postgrest), prepared.marks.run)
+        caller = Caller(loaded.scenario.stack.postgrest)
+        context = Context(prepared.population, caller, prepared.marks.run, straight=loaded.straight)
         if target.database.get_secret_value():
             context.digests = await claims_digests(database, prepared.population)
         composer = _composer(prepared, target.url, context)

@@ -59,7 +59,8 @@ class Rejudging:
         self._stored = stored
         mixes = {index: stored.identities[mix.name] for index, mix in enumerate(scenario.identities) if mix.from_}
         self.population: Population = populate(scenario, mixes)
-        self.context = Context(self.population, Caller(scenario.stack.postgrest), stored.run["nonce"])
+        caller, straight = Caller(scenario.stack.postgrest), stored.run.get("straight", False)
+        self.context = Context(self.population, caller, stored.run["nonce"], straight=straight)
         self.taken = 0
         self._expectations = Expectations(scenario)
         self._marks = Marks(stored.run["nonce"])

@@ -146,6 +146,7 @@ class Run:
             lines=lines,
             run=context.run,
             digests=context.digests,
+            straight=context.straight,
         )
 
     def _faults(self) -> Faults:

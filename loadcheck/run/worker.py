@@ -190,7 +190,8 @@ def _desk(job: Job, loaded: LoadedScenario, parts: Parts, faults: Faults, observ
     scenario, prepared, context = loaded.scenario, parts.prepared, parts.context
     folder = RunFolder(job.folder, job.share.index + 1)
     lines = [loaded.place("requests", index).line for index in range(len(scenario.requests))]
-    begun = Begun(job.seed, job.started, str(loaded.path), lines, context.run, context.digests, job.share)
+    path, run, digests = str(loaded.path), context.run, context.digests
+    begun = Begun(job.seed, job.started, path, lines, run, digests, context.straight, job.share)
     return Desk(
         prepared.population,
         parts.clockwatch,

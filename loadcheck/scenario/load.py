@@ -31,11 +31,13 @@ class LoadedScenario:
     Attributes:
         scenario: What it says.
         path: The file, as the user named it.
+        embedded: Whether its target is its own stack.
     """
 
     scenario: Scenario
     path: Path
     _document: Document = field(repr=False)
+    embedded: bool = False
 
     @property
     def folder(self) -> Path:
@@ -47,9 +49,19 @@ class LoadedScenario:
         """The scenario as YAML: variables and options filled in, secrets taken out, defaults left out."""
         return redacted_yaml(self.scenario)
 
-    def aimed_at(self, target: Target) -> "LoadedScenario":
-        """Return the same scenario with another target, such as the embedded stack's."""
-        return replace(self, scenario=self.scenario.model_copy(update={"target": target}))
+    @property
+    def straight(self) -> bool:
+        """Whether it is known that requests go to PostgREST itself, and to nothing before it."""
+        return self.embedded and self.scenario.stack.gateway is None
+
+    def aimed_at(self, target: Target, *, embedded: bool = False) -> "LoadedScenario":
+        """Return the same scenario with another target.
+
+        Args:
+            target: What is tested.
+            embedded: Whether that is the scenario's own stack.
+        """
+        return replace(self, scenario=self.scenario.model_copy(update={"target": target}), embedded=embedded)
 
     def hunting(self) -> "LoadedScenario":
         """Return the same scenario with the phases that hunting needs."""

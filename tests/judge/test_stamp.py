@@ -73,6 +73,14 @@ def test_an_answer_made_for_another_identity_is_a_gateways_doing_whatever_its_ro
     assert in_context(replace(WRONG, source=None), theirs, ASKED).source == 9
 
 
+@pytest.mark.parametrize("identity", [9, 3], ids=["another identity", "the same identity"])
+def test_where_nothing_stands_before_postgrest_it_ran_in_another_transaction(identity: int) -> None:
+    theirs, straight = replace(MINE, nonce=nonce(2, 1, identity), digest=OTHER), replace(ASKED, straight=True)
+    verdict = in_context(OK, theirs, straight)
+    assert (verdict.symptom, verdict.cause) == (Symptom.WRONG_CONTEXT, Cause.TRANSACTION_FRAMING)
+    assert in_context(WRONG, theirs, straight) == replace(WRONG, cause=Cause.TRANSACTION_FRAMING)
+
+
 def test_a_cache_that_gives_the_same_identity_its_own_answer_again_does_its_work() -> None:
     earlier = replace(MINE, nonce=nonce(2, 1, 3))
     assert in_context(OK, earlier, ASKED) == OK
