@@ -8,7 +8,7 @@ from typing import Final, Self
 from loadcheck.engine.events import Exchange, PhaseEnded, PhaseStarted
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.identity.population import Identity
-from loadcheck.judge.grounds import Grounds
+from loadcheck.judge.grounds import NO_GROUNDS, Grounds
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.record.chunk_file import ChunkFile, unwritable
@@ -93,6 +93,15 @@ class History:
             self._file.add(self._lines.encode(exchange, verdict, grounds))
         else:
             self._left_out += 1
+
+    def audited(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Keep a violation that no exchange shows: an audit has found it.
+
+        Raises:
+            EnvironmentProblem: an earlier exchange could not be written.
+        """
+        self._keep_up()
+        self._book.audited(self._file.lines, self._lines.encode(exchange, verdict, NO_GROUNDS))
 
     def _keeps(self, exchange: Exchange) -> bool:
         return self._sampling.keeps(self._population[exchange.draw.identity].label)

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-import orjson
+from typing import Self
 
 from loadcheck.errors import UsageProblem
 from loadcheck.record.series import Sample, read_series
 from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.record.told import read_findings, read_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +29,13 @@ class StoredRun:
         """Read a run's folder.
 
         Raises:
-            UsageProblem: it holds no complete run.
+            UsageProblem: it holds no complete run of this version.
         """
-        summary, findings = _json(folder / "summary.json"), _json(folder / "findings.json")
+        summary, findings = read_summary(folder), read_findings(folder)
+        if summary is None or findings is None:
+            missing = "summary.json" if summary is None else "findings.json"
+            raise UsageProblem(
+                f"{folder / missing}: no such file, so {folder} holds no complete run",
+                "Name a folder that `loadcheck run` has made, such as reports/pets-….",
+            )
         return cls(folder, summary, findings, list(read_series(folder / "series.ndjson")))
-
-
-def _json(path: Path) -> Any:
-    try:
-        return orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UsageProblem(
-            f"{path}: no such file, so {path.parent} holds no complete run",
-            "Name a folder that `loadcheck run` has made, such as reports/pets-….",
-        ) from None
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UsageProblem(f"{path} cannot be read: {error}") from None

@@ -14,6 +14,7 @@ from loadcheck.errors import UsageProblem
 from loadcheck.oracle.rows import digest
 from loadcheck.oracle.truth import Truth
 from loadcheck.record.folder import RunFolder
+from loadcheck.record.shelf import Shelf
 from loadcheck.record.stored_chunks import StoredChunks, StoredFiles
 from loadcheck.record.truth_book import TEXT_BYTES, VERSION
 
@@ -35,7 +36,7 @@ class StoredAnswer(Answer):
 
     Args:
         line: The exchange's line in the history.
-        texts: Bodies by digest, in hexadecimal.
+        text: Its body; None where it was not kept beside the line.
     """
 
     __slots__ = ("_line", "_text")
@@ -43,11 +44,11 @@ class StoredAnswer(Answer):
     _line: Mapping[str, Any]
     _text: str | None
 
-    def __init__(self, line: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+    def __init__(self, line: Mapping[str, Any], text: str | None) -> None:
         self.status = line["status"]
         self.headers = line.get("headers", {})
         self._line = line
-        self._text = texts.get(line["answer"], line.get("body"))
+        self._text = line.get("body") if text is None else text
 
     @property
     def digest(self) -> bytes:
@@ -77,9 +78,7 @@ class StoredTruths:
         asked: What tells whether truths answer an expectation, by request and claim mix.
         identities: The rows that made identities, by claim mix.
         digests: Claims digests by identity.
-        truths: By number.
-        rows: The rows of truths, by number.
-        texts: Bodies of answers by digest, in hexadecimal.
+        audited: What no exchange shows and an audit has found: how many lines the history had by then, and the line.
         started: When each phase began, by index.
         ended: When it was over, and how many arrivals it had missed.
         share: The share of identities whose right answers were kept in the end.
@@ -91,22 +90,41 @@ class StoredTruths:
     asked: dict[tuple[str, str], str] = field(default_factory=dict)
     identities: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     digests: dict[str, str] = field(default_factory=dict)
-    truths: dict[int, Truth] = field(default_factory=dict)
-    rows: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
+    audited: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     started: dict[int, float] = field(default_factory=dict)
     ended: dict[int, tuple[float, int]] = field(default_factory=dict)
     share: float = 1.0
+    _truths: Shelf = field(default_factory=Shelf)
+    _rows: Shelf = field(default_factory=Shelf)
+    _texts: Shelf = field(default_factory=Shelf)
 
-    def take(self, record: dict[str, Any]) -> None:
+    def truth(self, number: int) -> Truth | None:
+        """Return a truth; None where it is not among those stored."""
+        line = self._truths.get(number)
+        if line is None:
+            return None
+        record = orjson.loads(line)
+        return Truth(bytes.fromhex(record["text"]), b64decode(record["rows"]), record["total"], record["version"])
+
+    def rows(self, number: int) -> tuple[str, ...] | None:
+        """Return the rows of a truth; None where they were not kept."""
+        line = self._rows.get(number)
+        return None if line is None else tuple(orjson.loads(line)["rows"])
+
+    def text(self, digest: str) -> str | None:
+        """Return the body of an answer by its digest in hexadecimal; None where it was not kept."""
+        line = self._texts.get(digest)
+        return None if line is None else orjson.loads(line)["text"]
+
+    def take(self, line: bytes) -> None:
         """Take one record; one of a kind that is not known is of a later version, and left alone."""
-        match record:
-            case {"truth": number, "text": text, "rows": rows, "total": total, "version": version}:
-                self.truths[number] = Truth(bytes.fromhex(text), b64decode(rows), total, version)
-            case {"rows_of": number, "rows": rows}:
-                self.rows[number] = tuple(rows)
-            case {"body": body, "text": text}:
-                self.texts[body] = text
+        match record := orjson.loads(line):
+            case {"truth": number, "text": _, "rows": _, "total": _, "version": _}:
+                self._truths.put(number, line)
+            case {"rows_of": number, "rows": _}:
+                self._rows.put(number, line)
+            case {"body": body, "text": _}:
+                self._texts.put(body, line)
             case {"identity": label, "digest": claims}:
                 self.digests[label] = claims
             case _:
@@ -126,6 +144,8 @@ class StoredTruths:
                 self.ended[phase] = at, missed
             case {"kept": share}:
                 self.share = share
+            case {"audited": lines, "line": line}:
+                self.audited.append((lines, line))
 
 
 def read_truths(path: Path) -> StoredTruths:
@@ -138,7 +158,7 @@ def read_truths(path: Path) -> StoredTruths:
     paths = [*(each.truths for each in RunFolder(path.parent).workers), path]
     stored = StoredTruths(StoredFiles([StoredChunks(each) for each in paths]))
     for line in stored.chunks:
-        stored.take(orjson.loads(line))
+        stored.take(line)
     if stored.run.get("version") != VERSION:
         raise UsageProblem(
             f"{path} does not tell what was run: it was killed before its first exchange, damaged, or made by "

@@ -132,6 +132,15 @@ class TruthBook:
         if len(body) <= TEXT_BYTES and self._bodies.first(digest):
             self._write({"body": digest.hex(), "text": body.decode("utf-8", "replace")})
 
+    def audited(self, lines: int, line: bytes) -> None:
+        """Write what no exchange shows and an audit has found.
+
+        Args:
+            lines: How many the history has by now.
+            line: One such as the history has, with its newline.
+        """
+        self._write({"audited": lines, "line": orjson.Fragment(line[:-1])})
+
     def identity(self, index: int) -> None:
         """Write the claims digest of an identity, if it is new."""
         if self._begun.digests and index not in self._identities:

@@ -69,6 +69,15 @@ class Desk:
         if verdict.ruling is Ruling.VIOLATION:
             self.found(exchange, verdict)
 
+    def audited(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Record a violation that an audit has found, whose exchange was delivered long before; tell it if it is new.
+
+        Raises:
+            EnvironmentProblem: the history cannot be written.
+        """
+        self.history.audited(exchange, verdict)
+        self.found(exchange, verdict)
+
     def found(self, exchange: Exchange, verdict: Verdict) -> None:
         """Tell of a violation if it is a finding not seen before; the exchange itself may have been delivered as ok."""
         finding = self.findings.add(exchange, verdict, self._mixes(exchange, verdict))

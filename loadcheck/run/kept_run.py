@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
 import yaml
 from pydantic import ValidationError
 
@@ -12,6 +10,7 @@ from loadcheck.errors import UsageProblem
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.stored import StoredFinding, Summary
 from loadcheck.record.stored_truths import StoredTruths, read_truths
+from loadcheck.record.told import first_mistake, read_findings, read_summary
 from loadcheck.scenario.model import Scenario
 
 
@@ -42,8 +41,8 @@ def read_kept(path: Path) -> KeptRun:
     """
     folder = RunFolder(path)
     scenario = _scenario(path / "scenario.yaml")
-    summary, findings = _json(path / "summary.json"), _json(path / "findings.json")
-    return KeptRun(folder, scenario, read_truths(folder.truths), summary, findings or [])
+    summary, findings = read_summary(path), read_findings(path) or []
+    return KeptRun(folder, scenario, read_truths(folder.truths), summary, findings)
 
 
 def was_cut(path: Path) -> bool:
@@ -66,17 +65,4 @@ def _scenario(path: Path) -> Scenario:
 
 
 def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        mistake = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"
-    return str(error).partition("\n")[0]
-
-
-def _json(path: Path) -> Any:
-    """Return what is in a file of the run; None where the run was killed before it."""
-    try:
-        return orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UsageProblem(f"{path} cannot be read: {error}") from None
+    return first_mistake(error) if isinstance(error, ValidationError) else str(error).partition("\n")[0]

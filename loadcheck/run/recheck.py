@@ -1,5 +1,6 @@
 """A stored run judged again, offline: the same judge, the same findings, and an honest word on what could not be."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,8 +81,13 @@ class _Recheck:
         tally = Tally(self.scenario, rejudging.population)
         self._start(tally)
         history = read_history(self.run.folder.history)
+        audited = deque(self.stored.audited)
         for line in history:
+            while audited and audited[0][0] <= self.lines:
+                self._find(rejudging.audited(audited.popleft()[1]), rejudging)
             self._take(rejudging.judge(line), tally, rejudging)
+        for _, line in audited:
+            self._find(rejudging.audited(line), rejudging)
         self._end(tally)
         facts = self._facts()
         outcome = self._outcome(tally, facts, self._doubts(history), self._word(rejudging))
@@ -110,9 +116,12 @@ class _Recheck:
         self.lost += one.now.ruling is Ruling.UNKNOWN is not one.before.ruling
         tally.add(one.exchange, one.now)
         if one.now.ruling is Ruling.VIOLATION:
-            people, source = rejudging.population, one.now.source
-            mixes = people[one.exchange.draw.identity].mix, None if source is None else people[source].mix
-            self.findings.add(one.exchange, one.now, mixes)
+            self._find(one, rejudging)
+
+    def _find(self, one: Rejudged, rejudging: Rejudging) -> None:
+        people, source = rejudging.population, one.now.source
+        mixes = people[one.exchange.draw.identity].mix, None if source is None else people[source].mix
+        self.findings.add(one.exchange, one.now, mixes)
 
     def _facts(self) -> RunFacts:
         """Return what is known beside the exchanges: what cannot be seen offline is as the run saw it."""
@@ -173,11 +182,20 @@ class _Recheck:
         code = None if self.own is None else ExitCode(self.own["exit_code"])
         blind = tuple(dict.fromkeys(doubts))
         seen = figures(self.scenario, tally, self.findings, blind, facts, code if code in _INTERRUPTED else None)
-        outcome = decide(replace(seen, measured=self._measured(seen)), self.scenario.thresholds)
+        outcome = decide(self._whole(seen, tally), self.scenario.thresholds)
         reasons = dict.fromkeys(outcome.reasons)
         if self.findings:
             reasons |= dict.fromkeys(blind)
         return replace(outcome, reasons=(*reasons, *word))
+
+    def _whole(self, seen: Figures, tally: Tally) -> Figures:
+        """Return the figures of the whole run: what its history has left out was right."""
+        seen = replace(seen, measured=self._measured(seen))
+        left_out = self._kept()["left_out"]
+        if self.own is None or not left_out:
+            return seen
+        measured = self.own["exchanges"]["sent"] - tally.measured.counts.sent
+        return replace(seen, checked=seen.checked + measured, judged=seen.judged + left_out, unchecked=())
 
     def _measured(self, seen: Figures) -> Mapping[str, float | None]:
         """Return what was measured: of an incomplete history it would say something else than of the run."""
@@ -213,7 +231,8 @@ def _known(finding: StoredFinding, told: Sequence[StoredFinding]) -> StoredFindi
     """Return a finding with what the run itself found out about it, which is more than its history can tell."""
     for one in told:
         if _key(one) == _key(finding):
-            own = {key: value for key, value in finding.items() if key not in _INQUIRED}
+            unknown = _INQUIRED if any(finding["evidence"].values()) else _INQUIRED | {"evidence"}
+            own = {key: value for key, value in finding.items() if key not in unknown}
             return cast("StoredFinding", {**one, **own})
     return finding
 

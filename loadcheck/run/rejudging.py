@@ -51,7 +51,7 @@ class Rejudging:
         population: The identities of the run.
         context: What its stamps must show.
         taken: How many verdicts stand by the run's own word: their answers were too long to keep, held a token, or
-            were held against what the run had written.
+            were held against what the run had written; an audit found them; or exchanges before them were not kept.
     """
 
     def __init__(self, scenario: Scenario, stored: StoredTruths) -> None:
@@ -95,9 +95,22 @@ class Rejudging:
         # What the run left unknown it had reasons to that no line holds: a clock that jumped, a fault, no time left.
         return Rejudged(exchange, before, before if before.ruling is now.ruling is Ruling.UNKNOWN else now)
 
+    def audited(self, line: Mapping[str, Any]) -> Rejudged:
+        """Take what an audit has found by the run's word: it looked into the database, and no exchange shows it.
+
+        Raises:
+            UsageProblem: it is not of this scenario.
+        """
+        try:
+            verdict = self._verdict(line)
+            self.taken += 1
+            return Rejudged(self._exchange(line), verdict, verdict)
+        except KeyError as error:
+            raise _foreign(line, error) from None
+
     def _again(self, exchange: Exchange, line: Mapping[str, Any], before: Verdict) -> Verdict:
         try:
-            verdict = self._stamped(exchange, self._judged(exchange, line, before))
+            verdict = self._stamped(exchange, self._judged(exchange, line, before), before)
         except NotKept as missing:
             if self._wrong_status(exchange):
                 return self._again(_without_body(exchange), line, before)
@@ -144,7 +157,7 @@ class Rejudging:
         after = self._truth(line.get("after"))
         if after is None:
             return unknown("the stored answer disagrees with its truth, which was not read again")
-        rows = self._stored.rows.get(line["after"])
+        rows = self._stored.rows(line["after"])
         if rows is None and before.ruling is Ruling.VIOLATION and after.rows:
             raise NotKept(on_purpose=True)
         reading = Reading(after, rows or ("null",) * after.row_count)
@@ -157,17 +170,27 @@ class Rejudging:
         owners.moving, owners.transferred = stored["moving"], stored["transferred"]
         return owners
 
-    def _stamped(self, exchange: Exchange, verdict: Verdict) -> Verdict:
+    def _stamped(self, exchange: Exchange, verdict: Verdict, before: Verdict) -> Verdict:
         stamp = None if exchange.answer is None else stamp_of(exchange.answer)
         if stamp is None:
             return verdict
         earlier = self._transactions.earlier(stamp, exchange.draw)
         if not self.context.digests[exchange.draw.identity]:
             return verdict
-        return in_context(verdict, stamp, self.context.asked(exchange.draw), earlier)
+        now = in_context(verdict, stamp, self.context.asked(exchange.draw), earlier)
+        if self._stored.share < 1 and before.ruling is Ruling.VIOLATION and now.cause is Cause.UNDETERMINED:
+            return self._by_a_line_left_out(now, before)
+        return now
+
+    def _by_a_line_left_out(self, now: Verdict, before: Verdict) -> Verdict:
+        """Believe the run that an earlier answer had shown the same transaction, where earlier ones were not kept."""
+        if before.cause is Cause.UNDETERMINED:
+            return now
+        self.taken += 1
+        return before if now.ruling is Ruling.OK else replace(now, cause=before.cause, source=before.source)
 
     def _truth(self, number: int | None) -> Truth | None:
-        return None if number is None else self._stored.truths.get(number)
+        return None if number is None else self._stored.truth(number)
 
     def _variables(self, draw: Draw) -> dict[str, Any]:
         request = self._scenario.requests[draw.request]
@@ -180,8 +203,8 @@ class Rejudging:
         values = tuple(line["vars"][name] for name in self._scenario.requests[request].vars)
         draw = Draw(line["seq"], request, self._identities[line["identity"]], values)
         sent, done = line["t"], line["t"] + line["service_ms"] / 1000
-        answer = None if "lost" in line else StoredAnswer(line, self._stored.texts)
-        lost = Lost(line["lost"]) if "lost" in line else None
+        answer = None if "lost" in line else StoredAnswer(line, self._stored.text(line["answer"]))
+        lost = Lost(line["lost"]) if line.get("lost") else None
         return Exchange(draw, self._phases[line["phase"]], done - line["latency_ms"] / 1000, sent, done, answer, lost)
 
     def _verdict(self, line: Mapping[str, Any]) -> Verdict:

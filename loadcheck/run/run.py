@@ -171,7 +171,7 @@ class Run:
             self._clock,
             self._observer,
             alone=self._powers.freshen is not None,
-            found=desk.found,
+            found=desk.audited,
         )
         try:
             await audit.begin()

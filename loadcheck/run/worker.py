@@ -218,7 +218,7 @@ def _worker(  # noqa: PLR0913, PLR0917 -- what a load is made of
     judging, gate = Judging(parts.prepared, parts.context, clock, desk.deliver), _Gate(line)
     judging.coverage = uses = Uses(parts.prepared)
     audit = Audit(
-        parts.prepared.scenario, judging.following, parts.database, clock, observer, alone=False, found=desk.found
+        parts.prepared.scenario, judging.following, parts.database, clock, observer, alone=False, found=desk.audited
     )
     load = Load(parts, judging, desk, faults, audit, seed=job.seed, clock=clock, share=job.share, gate=gate.wait)
     return _Worker(line, gate, desk, judging, uses, load, observer, interruption)

@@ -172,6 +172,31 @@ def test_a_folder_of_another_kind_is_one_message(tmp_path: Path, fixed: Path) ->
         assert "Traceback" not in again.text
 
 
+@pytest.mark.parametrize("name", ["summary.json", "findings.json"])
+def test_a_folder_of_another_version_is_one_message(name: str, leak: Path) -> None:
+    told = json.loads((leak / name).read_text())
+    del (told if name == "summary.json" else told[0])["verdict" if name == "summary.json" else "victims"]
+    (leak / name).write_text(json.dumps(told))
+    for command in (["recheck", leak], ["report", leak], ["compare", leak, leak]):
+        again = loadcheck(*command)
+        assert again.code == 4, again.text
+        assert f"{name} is not what this version of loadcheck writes" in again.err.replace("\n  ", " ")
+        assert "Field required" in again.err
+
+
+@pytest.mark.parametrize(("name", "code"), [("leak", 1), ("fixed", 0)])
+def test_a_run_whose_right_answers_had_no_room_comes_to_the_same(name: str, code: int, tmp_path: Path) -> None:
+    scenario = SCENARIOS / "leaks" / "A1" / f"{name}.yaml"
+    ended = loadcheck("run", scenario, "--seed", 1, "--history-limit", "1KiB", "--out", tmp_path / "run")
+    assert ended.code == code, ended.text
+    assert summary(tmp_path / "run")["history"]["left_out"] > 0
+    again = recheck(tmp_path / "run")
+    assert again.code == code, again.text
+    assert "every verdict is the run's own" in again.out
+    if code:
+        assert list(story(again.out)) == list(story(loadcheck("report", tmp_path / "run").out))
+
+
 def test_a_run_killed_with_sigkill_is_told_and_never_passes(tmp_path: Path) -> None:
     clean = SCENARIOS / "leaks" / "A1" / "fixed.yaml"
     with started("run", clean, "--duration", "60s", "--out", tmp_path) as process:

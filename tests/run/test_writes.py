@@ -10,6 +10,7 @@ import pytest
 
 from loadcheck.errors import UsageProblem
 from loadcheck.judge.inspection import Inspection
+from loadcheck.record.stored import StoredFinding
 from loadcheck.run.recheck import recheck
 from loadcheck.run.run import Ended
 from loadcheck.scenario.load import load
@@ -74,6 +75,11 @@ async def changed(stack: EmbeddedStack, sql: str) -> AsyncIterator[asyncpg.Conne
         await owner.close()
 
 
+def timeless(findings: list[StoredFinding]) -> list[dict[str, object]]:
+    """Leave the times out: the history rounds them."""
+    return [{name: value for name, value in finding.items() if name != "first_s"} for finding in findings]
+
+
 def shown(ended: Ended) -> Iterator[str]:
     for finding in ended.findings:
         yield from (*finding["evidence"]["wrong"], *finding["evidence"]["missing"])
@@ -119,6 +125,7 @@ async def test_a_write_that_is_dropped_is_found_by_its_reader(stack: EmbeddedSta
     assert all('"slot": "3"' in row and '"note": "lc-' in row for row in shown(ended))
     again = recheck(tmp_path / "run").summary
     assert (again["exit_code"], again["exchanges"]) == (1, ended.summary["exchanges"])
+    assert timeless(recheck(tmp_path / "run").findings) == timeless(ended.findings)
 
 
 async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp_path: Path) -> None:
@@ -129,6 +136,8 @@ async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp
     assert ended.summary["writes"] is not None
     assert ended.summary["writes"]["wrong"] == 4
     assert ended.summary["writes"]["accounted"] == ended.summary["writes"]["acknowledged"] - 4
+    again = recheck(tmp_path / "run")
+    assert (again.summary["exit_code"], timeless(again.findings)) == (1, timeless(ended.findings))
 
 
 async def test_a_row_that_is_given_away_names_both_and_rows_of_others_that_go_are_drift(
@@ -146,6 +155,7 @@ async def test_a_row_that_is_given_away_names_both_and_rows_of_others_that_go_ar
     assert (victim["label"], source["label"]) == ("tenant#1", "tenant#2")
     assert ended.summary["writes"] is not None
     assert ["1 before, 0 now" in line for line in ended.summary["writes"]["drift"]] == [True]
+    assert timeless(recheck(tmp_path / "run").findings) == timeless(ended.findings)
 
 
 async def _remove_once_written(owner: asyncpg.Connection) -> None:
