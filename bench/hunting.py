@@ -30,6 +30,7 @@ from loadcheck.oracle.database import GONE
 from loadcheck.record.tally import Tally
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Gauges
+from loadcheck.run.powers import Powers
 from loadcheck.run.run import Run, RunOptions
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.phase import Hunt, Phase
@@ -144,7 +145,8 @@ async def look(leak: Leak, stack: EmbeddedStack, hunt: Hunt, seed: int) -> Found
     until_found = _UntilFound()
     with tempfile.TemporaryDirectory() as folder:
         options = RunOptions(seed, Path(folder) / "run")
-        run = Run(leak.loaded(stack, hunt), options, _Finder(until_found), until_found, SystemClock())
+        powers = Powers(breaks=stack.breaks)
+        run = Run(leak.loaded(stack, hunt), options, _Finder(until_found), until_found, SystemClock(), powers)
         ended = await run.run()
     found = [Found(finding["seq"] + 1, finding["first_s"]) for finding in ended.findings]
     return min(found, key=lambda one: one.exchanges, default=Found(math.inf, ended.summary["duration_s"]))

@@ -51,6 +51,7 @@ class AiohttpTransport:
     def __init__(self, timeout: float, max_answer: int, clock: Clock, proxy: str | None = None) -> None:
         self._timeout = timeout
         self._now = clock.now
+        self._sleep = clock.sleep
         self._max_answer = max_answer
         self._session = ClientSession(
             connector=_Connector(limit=0),
@@ -89,6 +90,8 @@ class AiohttpTransport:
             data=message.body,
             allow_redirects=False,
         ) as response:
+            if message.pause:
+                await self._sleep(message.pause)
             body = await self._body(response)
             return Answer(response.status, _headers(response), body, sent, self._now())
 

@@ -21,6 +21,8 @@ class Draw:
         identity: Index into the population.
         values: The request's variables, in the order in which the scenario names them.
         patience: Seconds after which it is given up on purpose, as callers do that leave; None: never.
+        pause: Seconds for which its answer is left unread, as slow callers do.
+        cold: Whether it is the first of several that are to find fresh backends.
     """
 
     seq: int
@@ -28,6 +30,8 @@ class Draw:
     identity: int
     values: tuple[Scalar, ...] = ()
     patience: float | None = None
+    pause: float = 0.0
+    cold: bool = False
 
 
 class Lost(StrEnum):

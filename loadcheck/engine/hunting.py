@@ -19,6 +19,7 @@ from loadcheck.scenario.request import Request
 # (plan_cache_mode in its manual). Two more runs for the answers of that plan to show.
 REPEATS: Final = 8
 _PATIENCE_S: Final = 0.02
+_PAUSE_S: Final = 0.05
 _READS: Final = frozenset({"GET", "HEAD"})
 _REFUSED: Final = 401
 
@@ -29,7 +30,8 @@ class Hunts:
     Which request is drawn by its share of the traffic, so requests keep their shares. After each kind of identity
     every kind has its turn to follow, so that every pair comes in both orders; two kinds of which one has a claim
     that the other lacks follow each other twice as often. A read has the same variables throughout its hunt, so the
-    URLs are the same; a write has its own each time, for it may not be possible twice.
+    URLs are the same; a write has its own each time, for it may not be possible twice. Some reads are given up, some
+    are read late, and some hunts ask for fresh backends first.
 
     Args:
         scenario: What there is to hunt with.
@@ -53,6 +55,8 @@ class Hunts:
         weights = {request: shares[request] for request in self._walks}
         self._requests = Weighted(weights, source(seed, "hunt", "request"))
         self._patience = source(seed, "hunt", "patience")
+        self._pauses = source(seed, "hunt", "pause")
+        self._colds = source(seed, "hunt", "cold")
 
     def __bool__(self) -> bool:
         """Whether there is anything to hunt with: a request that two identities send."""
@@ -68,8 +72,10 @@ class Hunts:
         reads = self._scenario.requests[request].method in _READS
         walk, values = self._walks[request], self._values[request]
         drawn = draw_all(values)
+        cold = self._colds.random() < self._scenario.hunt.cold
         for seq in range(start, start + REPEATS):
-            yield Draw(seq, request, walk.next(), drawn, self._give_up_after() if reads else None)
+            patience, pause = (self._give_up_after(), self._pause()) if reads else (None, 0.0)
+            yield Draw(seq, request, walk.next(), drawn, patience, pause, cold=cold and seq == start)
             drawn = drawn if reads else draw_all(values)
 
     def _walk(self, request: Request, seed: int) -> "_Walk | None":
@@ -97,6 +103,10 @@ class Hunts:
     def _give_up_after(self) -> float | None:
         given_up = self._patience.random() < self._scenario.hunt.aborts
         return self._patience.uniform(0, _PATIENCE_S) if given_up else None
+
+    def _pause(self) -> float:
+        slow = self._pauses.random() < self._scenario.hunt.slow
+        return self._pauses.uniform(0, _PAUSE_S) if slow else 0.0
 
 
 class _Walk:

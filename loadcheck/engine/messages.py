@@ -59,6 +59,7 @@ class Message:
         shared: The headers that it has in common with others.
         own: Those that are its alone: name and value of each.
         body: None when there is none.
+        pause: Seconds for which its answer is left unread.
     """
 
     method: str
@@ -66,6 +67,7 @@ class Message:
     shared: Headers = field(repr=False)
     own: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes | None = None
+    pause: float = 0.0
 
     @property
     def headers(self) -> dict[str, str]:
@@ -126,7 +128,8 @@ class Composer:
         authorization = self._authorization(draw.identity) or instead
         nonce = (NONCE_HEADER, self._nonce(draw))
         own = (nonce,) if authorization is None else (nonce, (_TOKEN, authorization))
-        return Message(shape.method, shape.url.of(identity, values), shared, own, shape.body.of(identity, values))
+        url, body = shape.url.of(identity, values), shape.body.of(identity, values)
+        return Message(shape.method, url, shared, own, body, draw.pause)
 
 
 class _Shape:

@@ -65,10 +65,10 @@ class WireTransport:
         while (connection := origin.take()) is not None:
             answered = connection.begin(request, message.method)
             if answered is not None:
-                return await self._answer(origin, connection, answered)
+                return await self._answer(origin, connection, answered, message.pause)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._on_new(origin, request, message.method)
+                return await self._on_new(origin, request, message)
         except TimeoutError:
             raise LostAnswer(Lost.TIMEOUT) from None
 
@@ -90,14 +90,18 @@ class WireTransport:
         self._opened[id(shared)] = opened
         return opened
 
-    async def _on_new(self, origin: Origin, request: bytes, method: str) -> Answer:
+    async def _on_new(self, origin: Origin, request: bytes, message: Message) -> Answer:
         connection = await origin.connect()
-        answered = connection.begin(request, method)
+        answered = connection.begin(request, message.method)
         if answered is None:
             raise LostAnswer(Lost.DISCONNECTED)
-        return await self._answer(origin, connection, answered)
+        return await self._answer(origin, connection, answered, message.pause)
 
-    async def _answer(self, origin: Origin, connection: Connection, answered: asyncio.Future[Answer]) -> Answer:
+    async def _answer(
+        self, origin: Origin, connection: Connection, answered: asyncio.Future[Answer], pause: float
+    ) -> Answer:
+        if pause:
+            connection.leave_unread(pause)
         self._deadlines.start(connection)
         try:
             answer = await answered

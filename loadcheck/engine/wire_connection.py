@@ -75,6 +75,11 @@ class Connection(asyncio.Protocol):
         self._answered = self._loop.create_future()
         return self._answered
 
+    def leave_unread(self, seconds: float) -> None:
+        """Read nothing of the answer for so long, though it may be there."""
+        self._transport.pause_reading()
+        self._loop.call_later(seconds, self._read_on)
+
     def give_up(self, lost: Lost) -> None:
         """Lose the answer that is waited for, if any, and close the connection at once: it may still come."""
         answered = self._answered
@@ -118,6 +123,10 @@ class Connection(asyncio.Protocol):
             self._deliver(self._answered, self._now())
         except LostAnswer as loss:
             self.give_up(loss.lost)
+
+    def _read_on(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _write(self, request: bytes) -> bool:
         """Write a request, and return whether a byte of it may be on its way."""

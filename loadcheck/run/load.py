@@ -22,6 +22,7 @@ from loadcheck.record.sampler import Sampler
 from loadcheck.record.windows import Windows
 from loadcheck.run.aborts import Aborts
 from loadcheck.run.audit import Audit
+from loadcheck.run.cold import ColdBackends
 from loadcheck.run.command_fault import CommandFault
 from loadcheck.run.desk import Desk
 from loadcheck.run.faults import Break, Faults
@@ -54,6 +55,7 @@ class Load:
         audit: Looks at what the run has written.
         seed: What the inputs are drawn from.
         clock: The run's clock.
+        reconnect: Makes the pooler's connections anew; None where that cannot be.
         share: What this process takes of the load; all by default.
         gate: What each phase waits for.
 
@@ -71,6 +73,7 @@ class Load:
         *,
         seed: int,
         clock: Clock,
+        reconnect: Break | None = None,
         share: Share = WHOLE,
         gate: Gate = at_once,
     ) -> None:
@@ -83,6 +86,7 @@ class Load:
         self._refused = RefusedTokens(prepared, parts.folder, clock, seed)
         self._audit = audit
         self._aborts = Aborts(seed)
+        self._cold = ColdBackends(reconnect, source(seed, "cold"))
         self._clock = clock
         self._generator = Generator()
         every = prepared.scenario.truth.every
@@ -139,9 +143,11 @@ class Load:
                 rereading = tasks.create_task(self._upkeep.run())
                 auditing = tasks.create_task(self._audit.run())
                 sampling = tasks.create_task(self._sampling().run())
+                cooling = tasks.create_task(self._cold.run())
                 breaking = tasks.create_task(self._faults.run(self._ours(), self._refused.rotated))
                 await self._engine.run()
                 # What is broken is mended before anybody is asked again.
+                cooling.cancel()
                 breaking.cancel()
                 await asyncio.wait([breaking])
                 with suppress(TimeoutError):
@@ -183,6 +189,7 @@ class Load:
     def _compose(self, draw: Draw) -> Message:
         refused = self._refused.choose(draw)
         self._judging.sending(draw, refused.fault if refused else "")
+        self._cold.sending(draw)
         message = self._parts.composer.compose(draw)
         return refused.instead(message) if refused else message
 

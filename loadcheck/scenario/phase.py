@@ -84,3 +84,8 @@ class Hunt(Strict):
     """Part of the exchanges that hunt; 0 for the weights alone."""
     aborts: Share = 0.01
     """Part of the hunting reads that are given up on purpose, before their answer or during it."""
+    slow: Share = 0.01
+    """Part of the hunting reads whose answer is left unread for up to 50 ms, as slow callers do, so that whatever
+    stands between still has it while another identity asks the same."""
+    cold: Share = 0.02
+    """Part of the hunts that begin on fresh backends: the embedded stack's PgBouncer makes its connections anew."""

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from tests.cli.command import SCENARIOS, history, loadcheck, summary
 
+POOL = 4
 A1 = SCENARIOS / "leaks" / "A1"
 RARE = ("--set", "identities.keeper.weight=99", "--set", "identities.no-claim.weight=1")
 
@@ -12,6 +13,23 @@ def test_a_leak_that_one_exchange_in_a_hundred_shows_is_found_soon(tmp_path: Pat
     assert ended.code == 1, ended.text
     (first, *_) = json.loads((tmp_path / "run" / "findings.json").read_text())
     assert first["seq"] < 500
+
+
+def test_fresh_backends_and_answers_read_late_are_nobodys_failure(tmp_path: Path) -> None:
+    hunting = ("--set", "hunt.share=100%", "--set", "hunt.slow=50%", "--set", "hunt.cold=100%")
+    ended = loadcheck("run", A1 / "fixed.yaml", *hunting, "--set", "hunt.aborts=0", "--out", tmp_path / "run")
+    assert ended.code == 0, ended.text
+    told = summary(tmp_path / "run")
+    assert told["exchanges"]["unknown"] == 0
+    assert told["coverage"]["backends"] > 2 * POOL
+    assert not any("first use" in spot for spot in told["blind_spots"])
+
+
+def test_backends_that_cannot_be_made_anew_are_told(tmp_path: Path) -> None:
+    plain = ("--set", "stack.pooler=none", "--set", "stack.postgrest.db-pool=4")
+    ended = loadcheck("run", A1 / "fixed.yaml", *plain, "--out", tmp_path / "run")
+    assert ended.code == 0, ended.text
+    assert any("at a backend's first use" in spot for spot in summary(tmp_path / "run")["blind_spots"])
 
 
 def test_what_is_given_up_on_purpose_is_nobodys_failure(tmp_path: Path) -> None:

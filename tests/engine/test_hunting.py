@@ -148,6 +148,22 @@ def test_some_hunting_reads_are_given_up_and_nothing_else_is() -> None:
     assert [content(draw) for draw in drawn(1_000, aborts=1)] == plain
 
 
+def test_some_hunting_reads_are_slow_and_some_hunts_begin_on_fresh_backends() -> None:
+    draws = drawn(16_000, share=0.5, slow=0.1, cold=0.1)
+    slow, cold = [draw for draw in draws if draw.pause], [draw for draw in draws if draw.cold]
+    assert {draw.request for draw in slow} == {0}
+    assert len(slow) == pytest.approx(16_000 * 0.5 * 0.75 * 0.1, rel=0.3)
+    assert len(cold) == pytest.approx(16_000 * 0.5 / REPEATS * 0.1, rel=0.3)
+    assert not any(draw.pause or draw.cold for draw in drawn(1_000, share=0.5, slow=0, cold=0))
+    plain = [content(draw) for draw in drawn(1_000, slow=0, cold=0)]
+    assert [content(draw) for draw in drawn(1_000, slow=1, cold=1)] == plain
+
+
+def test_a_hunt_asks_for_fresh_backends_once_as_it_begins() -> None:
+    for hunt in hunts(drawn(20 * REPEATS, share=1, cold=1)):
+        assert [draw.cold for draw in hunt] == [True] + [False] * (REPEATS - 1)
+
+
 def test_one_identity_has_nobody_to_follow() -> None:
     alone = [Identity(0, 0, "i0", {}, {})]
     draws = [list(islice(Draws(scenario(share=share), alone, 1), 50)) for share in (0.0, 1.0)]

@@ -4,6 +4,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
@@ -165,6 +166,24 @@ async def test_gzip_is_undone(between: Between) -> None:
 
     async with between(zipped) as (server, transport):
         assert (await transport.send(to(server))).body == b"[]"
+
+
+async def test_an_answer_that_is_left_unread_keeps_only_its_own_caller_waiting(between: Between) -> None:
+    said = asyncio.Event()
+
+    async def say(visit: Visit) -> None:
+        await visit.say(answer(b"[]"))
+        said.set()
+
+    async with between(say) as (server, transport):
+        slow = asyncio.create_task(transport.send(replace(to(server, "/slow"), pause=3600)))
+        await said.wait()
+        assert (await transport.send(to(server, "/quick"))).body == b"[]"
+        assert not slow.done()
+        slow.cancel()
+        assert (await transport.send(replace(to(server), pause=0.01))).body == b"[]"
+        assert (await transport.send(to(server))).body == b"[]"
+        assert server.connections == 2
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "POST", "PATCH"])
