@@ -40,7 +40,7 @@ def test_pets_pass_on_the_embedded_stack(tmp_path: Path) -> None:
     assert len(pairs) == told["coverage"]["distinct_handoffs"] > 10
     assert [span["name"] for span in told["coverage"]["phases"]] == ["warm-up", "alone", "crowd", "arrivals"]
     shapes = told["coverage"]["requests"]
-    assert shapes["list"]["planned"] == told["coverage"]["backends"]
+    assert 4 <= shapes["list"]["planned"] <= told["coverage"]["backends"]
     assert shapes["list"]["exposed"] > shapes["one"]["exposed"]
     assert 0 < shapes["list"]["leak_rate_upper_95"] < 0.05
     assert told["canaries"]["caught"] == told["canaries"]["planted"] > 0
