@@ -7,6 +7,10 @@ from typing import Final
 from loadcheck.judge.errors import LOST_SETTINGS
 from loadcheck.judge.verdict import Cause, Symptom, Verdict
 
+# Of a rate that shows so many wrong answers, as many more would show none once in 150 times.
+_SURELY: Final = 5
+_ALIKE: Final = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -36,6 +40,29 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """The same load twice.
+
+    Attributes:
+        pooled: Through the target as it is.
+        past: Through the same servers, but for the pooler.
+    """
+
+    pooled: Trial = Trial()
+    past: Trial = Trial()
+
+    def __str__(self) -> str:
+        """Tell it in words."""
+        return f"the same load again: {self.pooled}; past the pooler: {self.past}"
+
+    @property
+    def blames_the_pooler(self) -> bool:
+        """Whether chance can hardly have kept past the pooler away what came through it."""
+        alike = self.past.asked >= self.pooled.asked * _ALIKE
+        return self.pooled.wrong >= _SURELY and self.past.never and alike
+
+
+@dataclass(frozen=True, slots=True)
 class Observations:
     """What asking again has shown.
 
@@ -45,6 +72,9 @@ class Observations:
         directly: Rows that PostgreSQL shows the identity wrongly, asked without anything between.
         replayed: What led to the finding, one after another.
         stamped: Whether the wrong answer has a stamp, which showed the right settings.
+        outside: Whether it lacks the stamp that PostgREST itself puts on other answers to the request.
+        straight: Whether nothing stands before PostgREST.
+        compared: The load that led to it, with the pooler and past it.
         immutable: Functions that promise not to depend on settings, and read them.
         holes: What in the catalogue lets rows through whoever asks.
     """
@@ -54,6 +84,9 @@ class Observations:
     directly: Trial = Trial()
     replayed: Trial = Trial()
     stamped: bool = False
+    outside: bool = False
+    straight: bool = False
+    compared: Comparison = Comparison()
     immutable: Sequence[str] = ()
     holes: Sequence[str] = ()
 
@@ -82,6 +115,11 @@ _NOT_SEEN: Final = "right one at a time: it takes concurrency, or what was asked
 _MARKED: Final = "each row carries the mark of the write that made it: what became of it is certain"
 _THROUGH: Final = "the rules themselves let it through"
 _TRIGGERED: Final = "a trigger may drop or rewrite what is written: look there first"
+_ELSEWHERE: Final = "the stamp on the answer is another exchange's"
+_NO_STAMP: Final = "the answer has no stamp, and PostgREST puts one on every answer to this request"
+_WRITTEN_WITHIN: Final = "the stamp is written in a transaction's beginning, and read in its query"
+_OUTSIDE: Final = "the query ran outside of that transaction, or within another caller's"
+_HANDED_ON: Final = "so it is the pooler: it hands backends on before their transactions have ended"
 _UNTRIED: Final = "more could not be tried"
 
 
@@ -92,10 +130,14 @@ def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
         seen: What asking again has shown.
         verdict: That on the finding's first answer.
     """
+    if verdict.cause is Cause.GATEWAY and seen.compared.blames_the_pooler:
+        return Diagnosis(Cause.TRANSACTION_FRAMING, (_ELSEWHERE, str(seen.compared), _HANDED_ON))
     if verdict.cause is not Cause.UNDETERMINED:
-        return Diagnosis(verdict.cause, _known(verdict))
+        return Diagnosis(verdict.cause, _compared(_known(verdict), seen))
     if verdict.code in LOST_SETTINGS:
-        return Diagnosis(Cause.TRANSACTION_FRAMING, _lost_settings(verdict.code))
+        return Diagnosis(Cause.TRANSACTION_FRAMING, _compared(_lost_settings(verdict.code), seen))
+    if seen.outside:
+        return Diagnosis(Cause.TRANSACTION_FRAMING, _compared((_NO_STAMP, _WRITTEN_WITHIN, _OUTSIDE), seen))
     if not (seen.alone.asked or seen.directly.asked):
         return Diagnosis(Cause.UNDETERMINED, ())
     cause, conclusion = _on_fresh_backends(seen, verdict.code) if seen.fresh else _on_used_backends(seen)
@@ -120,6 +162,14 @@ def diagnose_write(verdict: Verdict, holes: Sequence[str], triggers: Sequence[st
     return Diagnosis(Cause.UNDETERMINED, ())
 
 
+def _compared(reasoning: tuple[str, ...], seen: Observations) -> tuple[str, ...]:
+    """Return the reasoning with what the same load has shown with the pooler and past it, where that was tried."""
+    if not reasoning or not (seen.compared.pooled.asked and seen.compared.past.asked):
+        return reasoning
+    first, _, last = reasoning
+    return first, str(seen.compared), _HANDED_ON if seen.compared.blames_the_pooler else last
+
+
 def _told(seen: Observations) -> tuple[str, str]:
     where = "on fresh backends" if seen.fresh else "through the target"
     return (
@@ -136,8 +186,16 @@ def _on_fresh_backends(seen: Observations, code: str) -> _Conclusion:
     if seen.replayed.wrong:
         return _left_behind(seen)
     if seen.replayed.asked:
-        return Cause.TRANSACTION_FRAMING, _CONCURRENCY
+        return _under_concurrency(seen)
     return Cause.UNDETERMINED, _UNTRIED
+
+
+def _under_concurrency(seen: Observations) -> _Conclusion:
+    if seen.compared.past.wrong and seen.straight:
+        return _left_behind(seen, f"{seen.compared}: something stays on PostgREST's own connections")
+    if seen.compared.past.asked:
+        return Cause.TRANSACTION_FRAMING, f"{_CONCURRENCY}; {seen.compared}"
+    return Cause.TRANSACTION_FRAMING, _CONCURRENCY
 
 
 def _on_used_backends(seen: Observations) -> _Conclusion:
@@ -155,10 +213,10 @@ def _policy(seen: Observations, reason: str) -> _Conclusion:
     return Cause.POLICY, _blaming(reason, seen.holes)
 
 
-def _left_behind(seen: Observations) -> _Conclusion:
+def _left_behind(seen: Observations, reason: str = _SEQUENCE) -> _Conclusion:
     if seen.immutable:
-        return Cause.PLAN_CACHE, _blaming(_SEQUENCE, seen.immutable)
-    return Cause.SESSION_STATE, _SEQUENCE
+        return Cause.PLAN_CACHE, _blaming(reason, seen.immutable)
+    return Cause.SESSION_STATE, reason
 
 
 def _blaming(reason: str, suspects: Sequence[str]) -> str:
@@ -170,7 +228,7 @@ def _known(verdict: Verdict) -> tuple[str, ...]:
     match verdict.cause:
         case Cause.GATEWAY:
             return (
-                "the stamp on the answer is another exchange's",
+                _ELSEWHERE,
                 "so PostgREST made it once, and for somebody else",
                 "whatever stands before PostgREST gave one caller's answer to another",
             )
@@ -180,7 +238,7 @@ def _known(verdict: Verdict) -> tuple[str, ...]:
             return (
                 "the stamp on the answer does not show this request's settings",
                 "PostgREST sets them anew in each transaction, before its query",
-                "the query ran outside of that transaction, or within another caller's",
+                _OUTSIDE,
             )
         case _:
             return ()

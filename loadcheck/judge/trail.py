@@ -61,6 +61,10 @@ class Trail:
         if len(self._beginning) < _BEGINNING:
             self._beginning.append(exchange.draw)
 
+    def stamped(self, request: int) -> bool:
+        """Whether one of the latest answers to this request had a stamp."""
+        return any(step.stamp and step.draw.request == request for step in self._recent)
+
     def led_to(self, exchange: Exchange) -> Led:
         """Return what led to an exchange that has ended."""
         sent = exchange.sent

@@ -20,7 +20,7 @@ async def look_into(desk: Desk, asking: Asking, observer: Observer, *, reproduce
     """
     beginning = desk.trail.beginning
     observer.step("asking about the findings again, to name their cause")
-    await Inquiry(asking, beginning).explain(desk.findings)
+    await Inquiry(asking, beginning, desk.trail.stamped).explain(desk.findings)
     wanted = asking.embedded if reproduce is None else reproduce
     if wanted and not asking.parts.prepared.scenario.planned:
         observer.step("looking for the fewest exchanges that show them again")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from loadcheck.clock import Clock
@@ -14,10 +14,12 @@ from loadcheck.judge.stamp import in_context, stamp_of
 from loadcheck.judge.verdict import OK, Ruling, Symptom, Verdict
 from loadcheck.oracle.truth import Truth
 from loadcheck.run.parts import Parts
-from loadcheck.run.powers import Freshen
+from loadcheck.run.powers import Freshen, PastPooler
 
 _TRIES: Final = 10
 _RETRY_S: Final = 0.1
+_OPEN_LOOP: Final = 16  # callers, where a phase has none of its own
+_WIDEST: Final = 64
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
 _NOT_OF_ROWS: Final = frozenset({Symptom.WRONG_STATUS, Symptom.ACCEPTED_TOKEN, Symptom.REFUSED_TOKEN})
@@ -31,16 +33,22 @@ class Asking:
         parts: What sends and what knows the right answers.
         clock: The run's clock.
         freshen: Gives fresh backends; None for a target, whose backends are not ours to end.
+        past_pooler: Keeps the same servers but for the pooler; None where there is none, and for a target.
     """
 
     parts: Parts
     clock: Clock
     freshen: Freshen | None
+    past_pooler: PastPooler | None = None
 
     @property
     def embedded(self) -> bool:
         """Whether it is the embedded stack that is asked."""
         return self.freshen is not None
+
+    def at(self, url: str) -> "Asking":
+        """Return the same, with everything sent to another place, whose backends are its own."""
+        return replace(self, parts=self.parts.at(url), past_pooler=None)
 
     def may_send(self, draw: Draw) -> bool:
         """Whether a draw may be sent again: a target is not written to only to learn more."""
@@ -50,6 +58,11 @@ class Asking:
         """Whether there is a right answer to hold another one against: rows that the run has written move on."""
         prepared = self.parts.prepared
         return prepared.expectations.of(draw.request, prepared.population[draw.identity].mix).written is None
+
+    def callers(self, finding: Finding) -> int:
+        """Return by how many clients at once a finding is asked about under concurrency: as many as in its phase."""
+        phase = self.parts.prepared.scenario.load[finding.first.phase]
+        return min(phase.concurrency or _OPEN_LOOP, _WIDEST)
 
     async def begin(self) -> None:
         """Give what comes next fresh backends, where that is possible."""

@@ -2,16 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import asyncpg
 
 from loadcheck.engine.events import Draw
 from loadcheck.errors import LoadcheckError
-from loadcheck.judge.diagnosis import Diagnosis, Observations, Trial, diagnose, diagnose_write
+from loadcheck.judge.diagnosis import Comparison, Diagnosis, Observations, Trial, diagnose, diagnose_write
 from loadcheck.judge.errors import LOST_SETTINGS
 from loadcheck.judge.findings import Finding
 from loadcheck.judge.judge import Dispute
@@ -29,6 +29,9 @@ _FINDINGS: Final = 8
 _FIRST: Final = 100
 _ENOUGH: Final = 3
 _OF_WRITES: Final = frozenset({Symptom.CROSS_WRITE, Symptom.LOST_WRITE})
+_OF_ROWS: Final = frozenset({Symptom.SWAPPED, Symptom.FOREIGN_ROWS, Symptom.MISSING_ROWS, Symptom.ALTERED_ROWS})
+_OF_CONCURRENCY: Final = frozenset({Cause.TRANSACTION_FRAMING, Cause.GATEWAY})
+_NO_ANSWER: Final = (LoadcheckError, asyncpg.PostgresError, *GONE)
 _PATIENCE_S: Final = 30.0
 _ASKED_AGAIN: Final = frozenset(
     {
@@ -49,26 +52,64 @@ class Inquiry:
     Attributes:
         asking: Sends draws again.
         beginning: The first exchanges of the run.
+        stamped: Whether answers to a request, by its index, had stamps.
     """
 
     asking: Asking
     beginning: Sequence[Draw]
+    stamped: Callable[[int], bool]
 
     async def explain(self, findings: Iterable[Finding]) -> None:
         """Give findings their cause and reasoning, as far as it can be found out in a few seconds each."""
-        asked = 0
+        asked, compared = 0, None
         for finding in findings:
-            seen = Observations()
-            if _worth_asking(finding) and self.asking.may_judge(finding.first.draw) and asked < _FINDINGS:
+            seen = self._at_sight(finding)
+            if _worth_asking(finding) and self._may_ask(finding) and not seen.outside and asked < _FINDINGS:
                 asked += 1
                 # What could not be asked stays undetermined: the finding itself stands.
-                with suppress(LoadcheckError, asyncpg.PostgresError, *GONE):
+                with suppress(*_NO_ANSWER):
                     async with asyncio.timeout(_PATIENCE_S):
-                        seen = await self._observe(finding)
+                        seen = await self._observe(finding, seen)
+            if diagnose(seen, finding.verdict).cause in _OF_CONCURRENCY and self._may_ask(finding):
+                compared = compared or await self._compare(finding)
+                seen = replace(seen, compared=compared)
             diagnosis = diagnose(seen, finding.verdict)
             if finding.symptom in _OF_WRITES:
                 diagnosis = await self._written(finding)
             finding.cause, finding.reasoning = diagnosis.cause, diagnosis.reasoning
+
+    def _may_ask(self, finding: Finding) -> bool:
+        return self.asking.may_judge(finding.first.draw)
+
+    def _at_sight(self, finding: Finding) -> Observations:
+        """Return what the wrong answer itself shows."""
+        answer, straight = finding.first.answer, self.asking.parts.context.straight
+        stamped = answer is not None and stamp_of(answer) is not None
+        of_rows = finding.symptom in _OF_ROWS
+        outside = straight and of_rows and not stamped and self.stamped(finding.request)
+        return Observations(stamped=stamped, straight=straight, outside=outside)
+
+    async def _compare(self, finding: Finding) -> Comparison:
+        """Send what led to a finding under the same concurrency again, with the pooler and past it."""
+        asking, draws, callers = self.asking, self._led_to(finding), self.asking.callers(finding)
+        if asking.past_pooler is None or not draws:
+            return Comparison()
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await asking.begin()
+                pooled = _trial(await asking.in_a_crowd(draws, callers))
+                async with asking.past_pooler() as url:
+                    return Comparison(pooled, _trial(await asking.at(url).in_a_crowd(draws, callers)))
+        except _NO_ANSWER:
+            return Comparison()
+
+    def _led_to(self, finding: Finding) -> list[Draw]:
+        """Return what led to a finding, as far as it may be sent again.
+
+        The first answers of a run have nothing before them but the preflight: what came next belongs to them, too.
+        """
+        history = finding.led.anywhere if finding.first.draw.seq >= _FIRST else self.beginning
+        return [draw for draw in history if self.asking.may_send(draw)]
 
     async def _written(self, finding: Finding) -> Diagnosis:
         """Look in the catalogue for what may be at fault with a table that the run writes to."""
@@ -78,21 +119,20 @@ class Inquiry:
         try:
             relation = quoted(written.table) if written else ""
             through, calling = await write_holes(database, relation), await triggers(database, relation)
-        except (LoadcheckError, asyncpg.PostgresError, *GONE):
+        except _NO_ANSWER:
             return Diagnosis(Cause.UNDETERMINED, ())
         return diagnose_write(finding.verdict, through, calling)
 
-    async def _observe(self, finding: Finding) -> Observations:
+    async def _observe(self, finding: Finding, seen: Observations) -> Observations:
         parts = self.asking.parts
         request = parts.prepared.scenario.requests[finding.request]
         names = re.findall(r"[A-Za-z_][A-Za-z0-9_]*", request.path)
-        answer = finding.first.answer
-        return Observations(
+        return replace(
+            seen,
             alone=await self._alone(finding.first.draw),
             fresh=self.asking.embedded,
             directly=await self._directly(finding, request.path),
             replayed=await self._replay(finding),
-            stamped=answer is not None and stamp_of(answer) is not None,
             immutable=await immutable_readers(parts.database),
             holes=await holes(parts.database, names, parts.prepared.scenario.stack.role),
         )
@@ -117,12 +157,8 @@ class Inquiry:
         return Trial(seen.wrong, seen.asked)
 
     async def _replay(self, finding: Finding) -> Trial:
-        """Send what led to the finding again, one after another, until enough answers to its request were wrong.
-
-        The first answers of a run have nothing before them but the preflight: what came next belongs to them, too.
-        """
-        history = finding.led.anywhere if finding.first.draw.seq >= _FIRST else self.beginning
-        draws = [draw for draw in history if self.asking.may_send(draw)]
+        """Send what led to the finding again, one after another, until enough answers to its request were wrong."""
+        draws = self._led_to(finding)
         if not self.asking.embedded:
             draws = draws[-_REPLAYED_ON_A_TARGET:]
         await self.asking.begin()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadcheck.clock import Clock
@@ -31,6 +31,10 @@ class Parts:
     context: Context
     clockwatch: Clockwatch
     folder: Path
+
+    def at(self, url: str) -> "Parts":
+        """Return the same parts, with everything sent to another place."""
+        return replace(self, composer=_composer(self.prepared, url, self.context))
 
 
 @asynccontextmanager

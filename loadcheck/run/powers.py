@@ -1,6 +1,7 @@
 """What a run may do to the servers under test beside asking them: nothing, unless they are ours."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from loadcheck.run.faults import Break
@@ -10,6 +11,9 @@ from loadcheck.scenario.fault import FaultKind
 Freshen = Callable[[], Awaitable[None]]
 """Ends every backend of the single role, so that the next request finds a new one."""
 
+PastPooler = Callable[[], AbstractAsyncContextManager[str]]
+"""Servers that are the same but for the pooler, for as long as it is entered: yields where requests to them go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Powers:
@@ -17,10 +21,12 @@ class Powers:
 
     Attributes:
         freshen: Gives fresh backends.
+        past_pooler: Keeps the same servers but for the pooler; None where there is no pooler.
         breaks: What makes each fault.
         lookout: Is told when one of the servers ends by itself.
     """
 
     freshen: Freshen | None = None
+    past_pooler: PastPooler | None = None
     breaks: Mapping[FaultKind, Break] = field(default_factory=dict)
     lookout: Lookout = field(default_factory=Lookout)

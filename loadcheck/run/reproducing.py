@@ -30,8 +30,6 @@ _SURE: Final = 10.0  # wrong answers to be expected of a replayed crowd: e^-10 i
 _BEGINNING: Final = 100
 _REPEATS: Final = 8  # a cached plan is made by the sixth run of a statement
 _WINDOW: Final = 16
-_WIDEST: Final = 64
-_OPEN_LOOP: Final = 16
 _OF_WRITES: Final = frozenset({Symptom.CROSS_WRITE, Symptom.LOST_WRITE})
 
 _NO_TIME: Final = "there was no time left to look for the fewest exchanges"
@@ -160,8 +158,7 @@ class Reproducer:
     def _crowds(self, finding: Finding) -> Iterator[tuple[list[Draw], int]]:
         """Yield exchanges, each with by how many clients at once they are sent."""
         victim, neighbour = finding.first.draw, self._neighbour(finding)
-        phase = self.asking.parts.prepared.scenario.load[finding.first.phase]
-        crowd = min(phase.concurrency or _OPEN_LOOP, _WIDEST)
+        crowd = self.asking.callers(finding)
         yield [victim], 1
         if neighbour is not None:
             yield [neighbour, victim], crowd

@@ -248,7 +248,7 @@ class Run:
     async def _explain(self, parts: Parts, desk: Desk) -> None:
         there = self._interruption.code is None and self._powers.lookout.problem is None
         if desk.findings and there:
-            asking = Asking(parts, self._clock, self._powers.freshen)
+            asking = Asking(parts, self._clock, self._powers.freshen, self._powers.past_pooler)
             # A server that ends now must not take the findings with it: what is asked of it finds no answer.
             with self._powers.lookout.during(lambda: None):
                 await look_into(desk, asking, self._observer, reproduce=self._options.reproduce)

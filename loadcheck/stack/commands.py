@@ -12,16 +12,18 @@ from loadcheck.scenario.stack import Program
 from loadcheck.stack.account import private_folder
 from loadcheck.stack.launch import Launcher, port_answers
 from loadcheck.stack.ports import on_free_ports
-from loadcheck.stack.processes import Order
+from loadcheck.stack.processes import Order, Process
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 
 
-async def run_command(name: str, command: Program, values: Mapping[str, str], folder: Path, launcher: Launcher) -> int:
-    """Start one of the scenario's programs as the caller and return its port, which answers by then.
+async def run_command(
+    name: str, command: Program, values: Mapping[str, str], folder: Path, launcher: Launcher
+) -> tuple[int, Process]:
+    """Start one of the scenario's programs as the caller; return its port, which answers by then, and itself.
 
     Args:
-        name: pooler or gateway.
+        name: What its folder and its process are called, such as pooler or gateway.
         command: The scenario's command line.
         values: What its placeholders stand for, save for port, folder and python.
         folder: The scenario's folder, absolute; it becomes the working directory.
@@ -32,11 +34,11 @@ async def run_command(name: str, command: Program, values: Mapping[str, str], fo
     """
     own = private_folder(launcher.folder / name, None)
 
-    async def start(ports: tuple[int, ...]) -> int:
+    async def start(ports: tuple[int, ...]) -> tuple[int, Process]:
         known = {**values, "port": str(ports[0]), "folder": str(own), "python": sys.executable}
         argv = tuple(_filled(word, known) for word in shlex.split(command.run))
-        await launcher.launch(Order(name, argv, os.environ, folder), lambda: port_answers(ports[0]))
-        return ports[0]
+        process = await launcher.launch(Order(name, argv, os.environ, folder), lambda: port_answers(ports[0]))
+        return ports[0], process
 
     return await on_free_ports(1, start)
 

@@ -18,7 +18,7 @@ from loadcheck.scenario.stack import PgBouncer, Stack
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.ports import LOOPBACK, on_free_ports
 from loadcheck.stack.processes import Order, Process
-from loadcheck.stack.programs import Program
+from loadcheck.stack.programs import POSTGREST, Program
 from loadcheck.stack.settings import whole_number
 
 _PROBE_S: Final = 10.0  # callers may keep it busy: an answer that takes its time shows as well that it is up
@@ -36,6 +36,7 @@ class Postgrest:
         program: What to run.
         settings: Its settings, as `rest_settings` makes them.
         launcher: What starts it.
+        name: What its files and its process are called.
 
     Attributes:
         url: Where it answers requests, once it is up.
@@ -49,7 +50,10 @@ class Postgrest:
     _ports: tuple[int, ...]
     _token: str
 
-    def __init__(self, program: Program, settings: Mapping[str, Scalar], launcher: Launcher) -> None:
+    def __init__(
+        self, program: Program, settings: Mapping[str, Scalar], launcher: Launcher, name: str = POSTGREST.name
+    ) -> None:
+        self._name = name
         self._program = launcher.reachable(program)
         self._settings = dict(settings)
         self._launcher = launcher
@@ -137,7 +141,7 @@ class Postgrest:
         self.url, self.admin_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{admin_port}"
         conf = self._write_conf()
         order = Order(
-            "postgrest",
+            self._name,
             (str(self._program.path), str(conf)),
             # It reads its file in the encoding of its locale.
             {**self._launcher.environment(self._program), "LC_ALL": "C.UTF-8"},
@@ -152,7 +156,7 @@ class Postgrest:
 
     def _write_conf(self) -> Path:
         lines = [f"{name} = {_written(value)}" for name, value in self._placed().items()]
-        return self._launcher.private("postgrest.conf", "\n".join([*lines, ""]))
+        return self._launcher.private(f"{self._name}.conf", "\n".join([*lines, ""]))
 
     async def _answers(self, session: aiohttp.ClientSession, token: str) -> bool:
         """Whether it is ready by its own word, and a request gets an answer that is not "no database"."""

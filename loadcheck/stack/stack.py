@@ -1,8 +1,9 @@
 """The embedded stack: PostgreSQL, a pooler, PostgREST and a gateway, for as long as somebody needs them."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
@@ -37,7 +38,14 @@ from loadcheck.tasks import ungrouped
 
 _PATROL_S: Final = 0.5
 _REVIVALS: Final = 100  # of one stack: more than that, and nothing would be tested any more
+_PAST_POOLER: Final = "-past-pooler"
 _SECRET: Final = frozenset({"db-uri", "jwt-secret", "auth_file"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Gateway:
+    url: str
+    process: Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,8 @@ class EmbeddedStack:
         console: DSN of PgBouncer's console; empty where another pooler, or none, is used.
         versions: Of postgres, pgbouncer and postgrest.
         settings: PgBouncer's own and PostgREST's, those that are secret left out.
+        past_pooler: Keeps a second PostgREST, and gateway where there is one, for as long as it is entered, and yields
+            where requests to it go: the same as the first, but straight on PostgreSQL. None where there is no pooler.
     """
 
     url: str
@@ -65,6 +75,7 @@ class EmbeddedStack:
     console: str = field(repr=False)
     versions: Mapping[str, str]
     settings: Mapping[str, Scalar]
+    past_pooler: Callable[[], AbstractAsyncContextManager[str]] | None = field(repr=False)
     _faults: StackFaults = field(repr=False)
     _postgres: Postgres = field(repr=False)
     _postgrest: Postgrest = field(repr=False)
@@ -196,7 +207,8 @@ class _Construction:
             pooler = side_by_side.create_task(self._pooled_port())
         pooled = self._postgres.role.dsn(await self._network.port("postgrest-pooler", pooler.result()))
         postgrest = await self._postgrest(pooled)
-        entrance = await self._gateway(postgrest.url, pooled) or postgrest.url
+        gateway = await self._gateway(postgrest.url, pooled)
+        entrance = gateway.url if gateway else postgrest.url
         return EmbeddedStack(
             url=f"http://{LOOPBACK}:{await self._network.port('loadcheck-postgrest', urlsplit(entrance).port or 0)}",
             rest_url=postgrest.url,
@@ -207,6 +219,7 @@ class _Construction:
             console=self._bouncer.console if self._bouncer else "",
             versions=self._versions,
             settings=self._known_settings(),
+            past_pooler=None if self._stack.pooler == "none" else self._past_pooler,
             _faults=StackFaults(self._postgres, self._bouncer, postgrest, self._network, self._jwt, self._launcher),
             _postgres=self._postgres,
             _postgrest=postgrest,
@@ -245,26 +258,48 @@ class _Construction:
             case Command() as command:
                 direct = postgres.role.dsn(upstream)
                 values = {"database": direct, "upstream": direct}
-                return await run_command("pooler", command, values, self._folder, self._launcher)
+                port, _ = await run_command("pooler", command, values, self._folder, self._launcher)
+                return port
             case _:
                 return upstream
 
-    async def _postgrest(self, pooled: str) -> Postgrest:
+    @asynccontextmanager
+    async def _past_pooler(self) -> AsyncIterator[str]:
+        direct = self._postgres.role.dsn(self._postgres.port)
+        postgrest = await self._postgrest(direct, _PAST_POOLER)
+        try:
+            # Nobody waits for these: where one ends, what is asked of it finds no answer.
+            self._launcher.dismissed.add(postgrest.process.pid)
+            gateway = await self._gateway(postgrest.url, direct, _PAST_POOLER)
+            if gateway is None:
+                yield postgrest.url
+                return
+            self._launcher.dismissed.add(gateway.process.pid)
+            try:
+                yield gateway.url
+            finally:
+                await self._launcher.end(gateway.process, signal.SIGTERM)
+        finally:
+            await postgrest.down()
+
+    async def _postgrest(self, pooled: str, suffix: str = "") -> Postgrest:
         settings = rest_settings(self._stack, pooled, self._key.public_jwk())
-        postgrest = Postgrest(self._programs[POSTGREST.name], settings, self._launcher)
+        name = f"{POSTGREST.name}{suffix}"
+        postgrest = Postgrest(self._programs[POSTGREST.name], settings, self._launcher, name)
         claims = {"role": self._stack.role}
         token = Mint(self._jwt, self._folder, SystemClock()).token(Identity(0, 0, "stack", claims, {}))
         await postgrest.up(token or "")
         return postgrest
 
-    async def _gateway(self, url: str, pooled: str) -> str:
-        """Start the gateway and return its URL; empty where the scenario has none."""
+    async def _gateway(self, url: str, pooled: str, suffix: str = "") -> _Gateway | None:
+        """Start the gateway; return None where the scenario has none."""
         if self._stack.gateway is None:
-            return ""
+            return None
         direct = self._postgres.role.dsn(self._postgres.port)
         values = {"url": url, "database": direct, "pooled_database": pooled}
-        port = await run_command("gateway", self._stack.gateway, values, self._folder, self._launcher)
-        return f"http://{LOOPBACK}:{port}"
+        name = f"gateway{suffix}"
+        port, process = await run_command(name, self._stack.gateway, values, self._folder, self._launcher)
+        return _Gateway(f"http://{LOOPBACK}:{port}", process)
 
 
 def _kept_through_crashes(scenario: Scenario) -> Stack:

@@ -1,8 +1,10 @@
 """One cause for what asking again has shown."""
 
+from dataclasses import replace
+
 import pytest
 
-from loadcheck.judge.diagnosis import Observations, Trial, diagnose, diagnose_write
+from loadcheck.judge.diagnosis import Comparison, Observations, Trial, diagnose, diagnose_write
 from loadcheck.judge.verdict import Cause, Ruling, Symptom, Verdict
 
 NEVER, ALWAYS, SOMETIMES, UNTRIED = Trial(0, 3), Trial(3, 3), Trial(1, 50), Trial()
@@ -70,6 +72,38 @@ def test_what_the_answer_itself_tells_has_its_reasoning(cause: Cause) -> None:
     diagnosis = diagnose(Observations(), wrong(cause=cause))
     assert diagnosis.cause is cause
     assert len(diagnosis.reasoning) == 3
+
+
+POOLERS = Comparison(Trial(9, 300), Trial(0, 300))
+
+
+@pytest.mark.parametrize(
+    ("compared", "cause"),
+    [
+        (POOLERS, Cause.TRANSACTION_FRAMING),
+        (Comparison(Trial(9, 300), Trial(7, 300)), Cause.GATEWAY),
+        (Comparison(Trial(1, 300), Trial(0, 300)), Cause.GATEWAY),
+        (Comparison(Trial(9, 300), Trial(0, 20)), Cause.GATEWAY),
+        (Comparison(Trial(9, 300), UNTRIED), Cause.GATEWAY),
+        (Comparison(), Cause.GATEWAY),
+    ],
+)
+def test_no_gateway_is_blamed_for_what_only_the_pooler_can_have_done(compared: Comparison, cause: Cause) -> None:
+    diagnosis = diagnose(Observations(compared=compared), wrong(cause=Cause.GATEWAY))
+    assert (diagnosis.cause, len(diagnosis.reasoning)) == (cause, 3)
+    assert any("past the pooler" in line for line in diagnosis.reasoning) == bool(compared.past.asked)
+
+
+def test_what_shows_under_concurrency_past_the_pooler_too_stays_on_postgrests_connections() -> None:
+    both = Comparison(Trial(9, 300), Trial(8, 300))
+    seen = Observations(NEVER, fresh=True, directly=NEVER, replayed=NEVER, straight=True, compared=both)
+    assert diagnose(seen, wrong()).cause is Cause.SESSION_STATE
+    assert diagnose(replace(seen, compared=POOLERS), wrong()).cause is Cause.TRANSACTION_FRAMING
+
+
+def test_an_answer_that_lacks_the_stamp_that_others_have_ran_outside_of_its_transaction() -> None:
+    diagnosis = diagnose(Observations(outside=True, compared=POOLERS), wrong())
+    assert (diagnosis.cause, len(diagnosis.reasoning)) == (Cause.TRANSACTION_FRAMING, 3)
 
 
 def test_the_reasoning_names_who_is_at_fault() -> None:

@@ -83,7 +83,7 @@ async def run(
     told = told or Told()
     target = Target(url=stack.url, database=SecretStr(stack.database), jwt=stack.jwt)
     options = RunOptions(seed=1, out=folder / "run")
-    powers = Powers(stack.freshen, stack.breaks)
+    powers = Powers(stack.freshen, breaks=stack.breaks)
     with Interruption() as interruption:
         work = Run(load(path).aimed_at(target), options, told, interruption, SystemClock(), powers)
         return await work.run(), told
