@@ -50,7 +50,7 @@ soak: $(READY)  ## kill loadcheck at 100 random moments: every history is readab
 memory: $(READY)  ## the memory of a run of 10,000,000 exchanges: an hour or less
 	$(BIN)/python bench/memory.py --out reports/examples/memory.md
 
-bench-hunting: $(READY)  ## how soon rare leaks are found, hunting and not: about a quarter of an hour
+bench-hunting: $(READY)  ## how many times fewer exchanges hunting takes to find rare leaks: a quarter of an hour at most
 	$(BIN)/python bench/hunting.py --out reports/examples/hunting.md
 
 bench-compare: $(READY)  ## whether compare finds what got slower and nothing else, on real runs: about ten minutes
