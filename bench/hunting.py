@@ -97,7 +97,7 @@ RARE_LEAKS: Final = (
         target=3_000,
         settings={"stack.pooler.run": POOLER},
     ),
-    Leak("sticks 1 time in 1,000", ROOT / "bench" / "sticky" / "sticky.yaml", callers=8, most=24_000),
+    Leak("sticky, 1 time in 1,000", ROOT / "bench" / "sticky" / "sticky.yaml", callers=8, most=24_000),
 )
 BACKENDS: Final = 4  # in each of these scenarios
 BY_WEIGHT: Final = Hunt(share=0)
