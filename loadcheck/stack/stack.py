@@ -280,7 +280,8 @@ class _Construction:
             finally:
                 await self._launcher.end(gateway.process, signal.SIGTERM)
         finally:
-            await postgrest.down()
+            # Not kindly: it would wait for connections that its askers keep open.
+            await self._launcher.end(postgrest.process, signal.SIGKILL)
 
     async def _postgrest(self, pooled: str, suffix: str = "") -> Postgrest:
         settings = rest_settings(self._stack, pooled, self._key.public_jwk())

@@ -6,11 +6,12 @@ from tests.cli.command import SCENARIOS, history, loadcheck, summary
 POOL = 4
 A1 = SCENARIOS / "leaks" / "A1"
 SHORT = ("--set", "load.alone.requests=40", "--set", "load.crowd.requests=300", "--set", "thresholds.checked=100")
+SOON = ("--stop-on-fail", "--no-reproduce")
 RARE = ("--set", "identities.keeper.weight=99", "--set", "identities.no-claim.weight=1")
 
 
 def test_a_leak_that_one_exchange_in_a_hundred_shows_is_found_soon(tmp_path: Path) -> None:
-    ended = loadcheck("run", A1 / "leak.yaml", "--seed", 1, *RARE, "--out", tmp_path / "run")
+    ended = loadcheck("run", A1 / "leak.yaml", "--seed", 1, *RARE, *SOON, "--out", tmp_path / "run")
     assert ended.code == 1, ended.text
     (first, *_) = json.loads((tmp_path / "run" / "findings.json").read_text())
     assert first["seq"] < 500

@@ -9,6 +9,7 @@ import aiohttp
 import asyncpg
 import pytest
 
+from loadcheck.stack.postgres import DATABASE
 from loadcheck.stack.programs import ALL, Finder
 from loadcheck.stack.sql import run_files
 from loadcheck.stack.stack import EmbeddedStack
@@ -75,6 +76,18 @@ async def test_requests_share_the_backends_of_pgbouncer(pets_stack: EmbeddedStac
     finally:
         await connection.close()
     assert 1 <= backends <= 4
+
+
+async def test_past_the_pooler_the_same_answers_come_by_other_backends(pets_stack: EmbeddedStack) -> None:
+    assert pets_stack.past_pooler is not None
+    before = (await console(pets_stack, "SHOW STATS_TOTALS"))[DATABASE]
+    async with pets_stack.past_pooler() as url:
+        status, rows = await ask(pets_stack, "/pets?order=id", url, user_type="tenant-2")
+        assert (status, [row["id"] for row in rows]) == (200, list(range(21, 41)))
+    assert (await console(pets_stack, "SHOW STATS_TOTALS"))[DATABASE] == before
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await ask(pets_stack, "/pets", url)
+    assert set(pets_stack.pids) == {"postgres", "pgbouncer", "postgrest"}
 
 
 async def test_a_new_function_is_there_after_a_reload(pets_stack: EmbeddedStack) -> None:
