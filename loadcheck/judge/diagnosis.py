@@ -74,6 +74,8 @@ class Observations:
         stamped: Whether the wrong answer has a stamp, which showed the right settings.
         outside: Whether it lacks the stamp that PostgREST itself puts on other answers to the request.
         straight: Whether nothing stands before PostgREST.
+        mixed: Whether more answers of the run lost their settings, or ran in another's transaction, than were another
+            exchange's.
         compared: The load that led to it, with the pooler and past it.
         immutable: Functions that promise not to depend on settings, and read them.
         holes: What in the catalogue lets rows through whoever asks.
@@ -86,6 +88,7 @@ class Observations:
     stamped: bool = False
     outside: bool = False
     straight: bool = False
+    mixed: bool = False
     compared: Comparison = Comparison()
     immutable: Sequence[str] = ()
     holes: Sequence[str] = ()
@@ -116,6 +119,8 @@ _MARKED: Final = "each row carries the mark of the write that made it: what beca
 _THROUGH: Final = "the rules themselves let it through"
 _TRIGGERED: Final = "a trigger may drop or rewrite what is written: look there first"
 _ELSEWHERE: Final = "the stamp on the answer is another exchange's"
+_NO_GATEWAY: Final = "more answers of the run were made without their settings, which no gateway can bring about"
+_MIXED: Final = "so transactions mix, and this query ran within another caller's"
 _NO_STAMP: Final = "the answer has no stamp, and PostgREST puts one on every answer to this request"
 _WRITTEN_WITHIN: Final = "the stamp is written in a transaction's beginning, and read in its query"
 _OUTSIDE: Final = "the query ran outside of that transaction, or within another caller's"
@@ -130,18 +135,32 @@ def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
         seen: What asking again has shown.
         verdict: That on the finding's first answer.
     """
-    if verdict.cause is Cause.GATEWAY and seen.compared.blames_the_pooler:
-        return Diagnosis(Cause.TRANSACTION_FRAMING, (_ELSEWHERE, str(seen.compared), _HANDED_ON))
+    if (told := _by_the_answer(seen, verdict)) is not None:
+        return told
+    if not (seen.alone.asked or seen.directly.asked):
+        return Diagnosis(Cause.UNDETERMINED, ())
+    cause, conclusion = _on_fresh_backends(seen, verdict.code) if seen.fresh else _on_used_backends(seen)
+    return Diagnosis(cause, (*_told(seen), conclusion))
+
+
+def _by_the_answer(seen: Observations, verdict: Verdict) -> Diagnosis | None:
+    """Return what the answer itself tells; None where it tells too little."""
+    if verdict.cause is Cause.GATEWAY and (acquitting := _no_gateway(seen)):
+        return Diagnosis(Cause.TRANSACTION_FRAMING, acquitting)
     if verdict.cause is not Cause.UNDETERMINED:
         return Diagnosis(verdict.cause, _compared(_known(verdict), seen))
     if verdict.code in LOST_SETTINGS:
         return Diagnosis(Cause.TRANSACTION_FRAMING, _compared(_lost_settings(verdict.code), seen))
     if seen.outside:
         return Diagnosis(Cause.TRANSACTION_FRAMING, _compared((_NO_STAMP, _WRITTEN_WITHIN, _OUTSIDE), seen))
-    if not (seen.alone.asked or seen.directly.asked):
-        return Diagnosis(Cause.UNDETERMINED, ())
-    cause, conclusion = _on_fresh_backends(seen, verdict.code) if seen.fresh else _on_used_backends(seen)
-    return Diagnosis(cause, (*_told(seen), conclusion))
+    return None
+
+
+def _no_gateway(seen: Observations) -> tuple[str, ...]:
+    """Return why an answer with another exchange's stamp is not a gateway's doing; empty where it may be."""
+    if seen.compared.blames_the_pooler:
+        return _ELSEWHERE, str(seen.compared), _HANDED_ON
+    return (_ELSEWHERE, _NO_GATEWAY, _MIXED) if seen.mixed and not seen.compared.past.asked else ()
 
 
 def diagnose_write(verdict: Verdict, holes: Sequence[str], triggers: Sequence[str]) -> Diagnosis:

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,7 +14,7 @@ from loadcheck.engine.events import Draw
 from loadcheck.errors import LoadcheckError
 from loadcheck.judge.diagnosis import Comparison, Diagnosis, Observations, Trial, diagnose, diagnose_write
 from loadcheck.judge.errors import LOST_SETTINGS
-from loadcheck.judge.findings import Finding
+from loadcheck.judge.findings import Finding, Findings
 from loadcheck.judge.judge import Dispute
 from loadcheck.judge.stamp import stamp_of
 from loadcheck.judge.verdict import Cause, Symptom, Verdict
@@ -59,11 +60,11 @@ class Inquiry:
     beginning: Sequence[Draw]
     stamped: Callable[[int], bool]
 
-    async def explain(self, findings: Iterable[Finding]) -> None:
+    async def explain(self, findings: Findings) -> None:
         """Give findings their cause and reasoning, as far as it can be found out in a few seconds each."""
-        asked, compared = 0, None
+        asked, compared, mixed = 0, None, _mixed(findings)
         for finding in findings:
-            seen = self._at_sight(finding)
+            seen = replace(self._at_sight(finding), mixed=mixed)
             if _worth_asking(finding) and self._may_ask(finding) and not seen.outside and asked < _FINDINGS:
                 asked += 1
                 # What could not be asked stays undetermined: the finding itself stands.
@@ -170,6 +171,15 @@ class Inquiry:
             if sum(is_wrong(one) or False for one in verdicts) == _ENOUGH:
                 break
         return _trial(verdicts)
+
+
+def _mixed(findings: Findings) -> bool:
+    """Whether more answers were made without their own settings than for another exchange."""
+    counts = Counter[Cause]()
+    for finding in findings:
+        lost = finding.verdict.code in LOST_SETTINGS
+        counts[Cause.TRANSACTION_FRAMING if lost else finding.verdict.cause] += finding.count
+    return counts[Cause.TRANSACTION_FRAMING] > counts[Cause.GATEWAY]
 
 
 def _worth_asking(finding: Finding) -> bool:

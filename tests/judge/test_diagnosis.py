@@ -94,6 +94,14 @@ def test_no_gateway_is_blamed_for_what_only_the_pooler_can_have_done(compared: C
     assert any("past the pooler" in line for line in diagnosis.reasoning) == bool(compared.past.asked)
 
 
+def test_on_a_target_whose_transactions_mix_no_gateway_is_blamed_for_it() -> None:
+    mixed = Observations(mixed=True)
+    diagnosis = diagnose(mixed, wrong(cause=Cause.GATEWAY))
+    assert (diagnosis.cause, len(diagnosis.reasoning)) == (Cause.TRANSACTION_FRAMING, 3)
+    tried = replace(mixed, compared=Comparison(Trial(9, 300), Trial(7, 300)))
+    assert diagnose(tried, wrong(cause=Cause.GATEWAY)).cause is Cause.GATEWAY
+
+
 def test_what_shows_under_concurrency_past_the_pooler_too_stays_on_postgrests_connections() -> None:
     both = Comparison(Trial(9, 300), Trial(8, 300))
     seen = Observations(NEVER, fresh=True, directly=NEVER, replayed=NEVER, straight=True, compared=both)
