@@ -105,9 +105,9 @@ HUNTING: Final = Hunt()
 FEWEST: Final = 3_000  # exchanges after which a run without hunting may be given up
 TIMES: Final = 6  # as many exchanges as the median of hunting, likewise
 OF_P1: Final = (
-    "P1 strikes whoever is there, so its faults come as often under every order of inputs. They show where somebody waits",
-    "for the backend that is handed on too soon: hunting gains by its crowd where a scenario has too few callers for that,",
-    "and nothing where it has them.",
+    "P1 strikes whoever is there, so its faults come as often under every order of inputs. They show where somebody",
+    "waits for the backend that is handed on too soon: hunting gains by its crowd where a scenario has too few callers",
+    "for that, and nothing where it has them.",
 )
 WANTED: Final = 5  # times fewer exchanges, in the median over the rare leaks
 
