@@ -193,7 +193,7 @@ async def look(leak: Leak, stack: EmbeddedStack, hunt: Hunt, seed: int, most: in
     until_found = _UntilFound()
     with tempfile.TemporaryDirectory() as folder:
         options = RunOptions(seed, Path(folder) / "run")
-        powers = Powers(breaks=stack.breaks)
+        powers = Powers(renew=stack.renew)
         run = Run(leak.loaded(stack, hunt, most), options, _Finder(until_found), until_found, SystemClock(), powers)
         ended = await run.run()
     found = [Found(finding["seq"] + 1, finding["first_s"]) for finding in ended.findings]

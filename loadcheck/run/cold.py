@@ -2,28 +2,21 @@
 
 import asyncio
 from contextlib import suppress
-from random import Random
-from typing import Final
 
 from loadcheck.engine.events import Draw
 from loadcheck.errors import EnvironmentProblem
-from loadcheck.run.faults import Break
-from loadcheck.scenario.fault import Fault, FaultKind
-
-_FAULT: Final = Fault(do=FaultKind.PGBOUNCER_RECONNECT)
+from loadcheck.run.powers import Renew
 
 
 class ColdBackends:
     """Has the pooler make its connections anew, beside the load: a caller does not wait for it.
 
     Args:
-        reconnect: Makes that fault; None where the pooler is not loadcheck's, or not PgBouncer.
-        chance: What a fault may draw from.
+        renew: Does so; None where the pooler is not loadcheck's, or not PgBouncer.
     """
 
-    def __init__(self, reconnect: Break | None, chance: Random) -> None:
-        self._reconnect = reconnect
-        self._chance = chance
+    def __init__(self, renew: Renew | None) -> None:
+        self._renew = renew
         self._wanted = asyncio.Event()
 
     def sending(self, draw: Draw) -> None:
@@ -33,9 +26,8 @@ class ColdBackends:
 
     async def run(self) -> None:
         """Make backends anew as often as it is wanted, until cancelled."""
-        while self._reconnect is not None:
+        while self._renew is not None:
             await self._wanted.wait()
             self._wanted.clear()
-            with suppress(EnvironmentProblem):  # a pooler that a fault has ended comes back with fresh backends
-                async with self._reconnect(_FAULT, self._chance):
-                    pass
+            with suppress(EnvironmentProblem):  # servers that a fault has ended come back with fresh backends
+                await self._renew()

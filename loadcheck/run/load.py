@@ -30,6 +30,7 @@ from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging import Judging
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
+from loadcheck.run.powers import Renew
 from loadcheck.run.preparation import Prepared
 from loadcheck.run.refused_tokens import RefusedTokens
 from loadcheck.run.sampling import Sampling
@@ -55,7 +56,7 @@ class Load:
         audit: Looks at what the run has written.
         seed: What the inputs are drawn from.
         clock: The run's clock.
-        reconnect: Makes the pooler's connections anew; None where that cannot be.
+        renew: Has the pooler make its connections anew; None where that cannot be.
         share: What this process takes of the load; all by default.
         gate: What each phase waits for.
 
@@ -73,7 +74,7 @@ class Load:
         *,
         seed: int,
         clock: Clock,
-        reconnect: Break | None = None,
+        renew: Renew | None = None,
         share: Share = WHOLE,
         gate: Gate = at_once,
     ) -> None:
@@ -86,7 +87,7 @@ class Load:
         self._refused = RefusedTokens(prepared, parts.folder, clock, seed)
         self._audit = audit
         self._aborts = Aborts(seed)
-        self._cold = ColdBackends(reconnect, source(seed, "cold"))
+        self._cold = ColdBackends(renew)
         self._clock = clock
         self._generator = Generator()
         every = prepared.scenario.truth.every

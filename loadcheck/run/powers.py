@@ -14,6 +14,9 @@ Freshen = Callable[[], Awaitable[None]]
 PastPooler = Callable[[], AbstractAsyncContextManager[str]]
 """Servers that are the same but for the pooler, for as long as it is entered: yields where requests to them go."""
 
+Renew = Callable[[], Awaitable[None]]
+"""Has the pooler make its connections anew, as nobody uses them. Raises EnvironmentProblem where it cannot be asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Powers:
@@ -22,11 +25,13 @@ class Powers:
     Attributes:
         freshen: Gives fresh backends.
         past_pooler: Keeps the same servers but for the pooler; None where there is no pooler.
+        renew: Has the pooler make its connections anew; None where it is not PgBouncer.
         breaks: What makes each fault.
         lookout: Is told when one of the servers ends by itself.
     """
 
     freshen: Freshen | None = None
     past_pooler: PastPooler | None = None
+    renew: Renew | None = None
     breaks: Mapping[FaultKind, Break] = field(default_factory=dict)
     lookout: Lookout = field(default_factory=Lookout)

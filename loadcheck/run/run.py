@@ -32,7 +32,7 @@ from loadcheck.run.covered import covered
 from loadcheck.run.crew import Crew
 from loadcheck.run.desk import Desk
 from loadcheck.run.fault_figures import told_faults, unmade_faults
-from loadcheck.run.faults import Break, Faults
+from loadcheck.run.faults import Faults
 from loadcheck.run.figures import figures
 from loadcheck.run.halt import Halt
 from loadcheck.run.hands import hired
@@ -42,10 +42,9 @@ from loadcheck.run.load import Load
 from loadcheck.run.messages import Job
 from loadcheck.run.observer import Observer
 from loadcheck.run.parts import Parts, put_together
-from loadcheck.run.powers import Powers
+from loadcheck.run.powers import Powers, Renew
 from loadcheck.run.preparation import Prepared
 from loadcheck.run.sameness import alike, alike_sentences, stored_alike
-from loadcheck.scenario.fault import FaultKind
 from loadcheck.scenario.load import LoadedScenario
 
 _NO_POWERS: Final = Powers()
@@ -190,8 +189,7 @@ class Run:
         """Yield what sends, ready to begin."""
         seed, workers = self._options.seed, self._options.workers
         if workers == 1:
-            reconnect = self._reconnect
-            yield Load(parts, judging, desk, faults, audit, seed=seed, clock=self._clock, reconnect=reconnect)
+            yield Load(parts, judging, desk, faults, audit, seed=seed, clock=self._clock, renew=self._renew)
             return
         known, path = parts.prepared.known, folder.path.absolute()
         shares = [Share(index, workers) for index in range(workers)]
@@ -235,13 +233,13 @@ class Run:
         return blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
 
     @property
-    def _reconnect(self) -> Break | None:
+    def _renew(self) -> Renew | None:
         """What makes the backends anew; workers have no hold on them."""
-        return self._powers.breaks.get(FaultKind.PGBOUNCER_RECONNECT) if self._options.workers == 1 else None
+        return self._powers.renew if self._options.workers == 1 else None
 
     def _never_cold(self) -> Iterator[str]:
         hunt = self._scenario.hunt
-        if hunt.share and hunt.cold and not self._scenario.planned and self._reconnect is None:
+        if hunt.share and hunt.cold and not self._scenario.planned and self._renew is None:
             why = "with several workers" if self._options.workers > 1 else "but by the embedded stack's PgBouncer"
             yield f"what leaks at a backend's first use: backends are not made anew {why}"
 

@@ -26,7 +26,7 @@ def with_hunting_phases(scenario: Scenario) -> Scenario:
 
 
 def _missing(scenario: Scenario) -> Iterator[Phase]:
-    crowd = min(2 * _backends(scenario.stack), _MOST)
+    crowd = min(2 * backends(scenario.stack), _MOST)
     callers = [phase.concurrency or 0 for phase in scenario.load]
     if max(callers) < crowd:
         yield Phase(name="hunting in a crowd", concurrency=crowd, requests=_CROWD, measure=False)
@@ -34,7 +34,7 @@ def _missing(scenario: Scenario) -> Iterator[Phase]:
         yield Phase(name="hunting alone", concurrency=1, requests=_ALONE, measure=False)
 
 
-def _backends(stack: Stack) -> int:
+def backends(stack: Stack) -> int:
     """Return how many backends answer, as far as the scenario tells; a target is taken to be as the stack is."""
     written = str(stack.postgrest.get("db-pool", _DB_POOL))
     pool = max(int(written), 1) if written.isascii() and written.isdecimal() else _DB_POOL

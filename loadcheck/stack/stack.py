@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.stamp import stamp_sql
 from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.fault import FaultKind
+from loadcheck.scenario.hunting import backends
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.stack import PgBouncer, Stack
 from loadcheck.scenario.stack import Program as Command
@@ -32,6 +33,7 @@ from loadcheck.stack.postgres import DURABLE, Postgres
 from loadcheck.stack.postgrest import Postgrest, rest_settings
 from loadcheck.stack.processes import Process, Processes, processes
 from loadcheck.stack.programs import PGBOUNCER, POSTGRES, POSTGREST, Finder, Kind, Program
+from loadcheck.stack.renewal import Renewal
 from loadcheck.stack.sql import read_files, run_files
 from loadcheck.stack.versions import version
 from loadcheck.tasks import ungrouped
@@ -64,6 +66,7 @@ class EmbeddedStack:
         settings: PgBouncer's own and PostgREST's, those that are secret left out.
         past_pooler: Keeps a second PostgREST, and gateway where there is one, for as long as it is entered, and yields
             where requests to it go: the same as the first, but straight on PostgreSQL. None where there is no pooler.
+        renew: Has PgBouncer make its connections anew, where that does no harm just now; None without PgBouncer.
     """
 
     url: str
@@ -76,6 +79,7 @@ class EmbeddedStack:
     versions: Mapping[str, str]
     settings: Mapping[str, Scalar]
     past_pooler: Callable[[], AbstractAsyncContextManager[str]] | None = field(repr=False)
+    renew: Callable[[], Awaitable[None]] | None = field(repr=False)
     _faults: StackFaults = field(repr=False)
     _postgres: Postgres = field(repr=False)
     _postgrest: Postgrest = field(repr=False)
@@ -209,6 +213,7 @@ class _Construction:
         postgrest = await self._postgrest(pooled)
         gateway = await self._gateway(postgrest.url, pooled)
         entrance = gateway.url if gateway else postgrest.url
+        faults = StackFaults(self._postgres, self._bouncer, postgrest, self._network, self._jwt, self._launcher)
         return EmbeddedStack(
             url=f"http://{LOOPBACK}:{await self._network.port('loadcheck-postgrest', urlsplit(entrance).port or 0)}",
             rest_url=postgrest.url,
@@ -220,7 +225,8 @@ class _Construction:
             versions=self._versions,
             settings=self._known_settings(),
             past_pooler=None if self._stack.pooler == "none" else self._past_pooler,
-            _faults=StackFaults(self._postgres, self._bouncer, postgrest, self._network, self._jwt, self._launcher),
+            renew=self._renew(faults),
+            _faults=faults,
             _postgres=self._postgres,
             _postgrest=postgrest,
             _launcher=self._launcher,
@@ -262,6 +268,14 @@ class _Construction:
                 return port
             case _:
                 return upstream
+
+    def _renew(self, faults: StackFaults) -> Callable[[], Awaitable[None]] | None:
+        pooler, reconnect = self._stack.pooler, faults.breaks.get(FaultKind.PGBOUNCER_RECONNECT)
+        if reconnect is None or not isinstance(pooler, PgBouncer):
+            return None
+        # A gateway may have connections of its own to the pooler.
+        full = backends(self._stack) if self._stack.gateway is None else pooler.size
+        return Renewal(self._postgres, reconnect, full).renew
 
     @asynccontextmanager
     async def _past_pooler(self) -> AsyncIterator[str]:
