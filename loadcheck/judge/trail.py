@@ -63,7 +63,7 @@ class Trail:
 
     def stamped(self, request: int) -> bool:
         """Whether one of the latest answers to this request had a stamp."""
-        return any(step.stamp and step.draw.request == request for step in self._recent)
+        return any(stamp and draw.request == request for draw, _, stamp in self._recent)
 
     def led_to(self, exchange: Exchange) -> Led:
         """Return what led to an exchange that has ended."""

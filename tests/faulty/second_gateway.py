@@ -76,7 +76,7 @@ async def main(port: int, postgrest: str, database: str, fault: str, p: float) -
     ):
         app = web.Application()
         app.router.add_get("/report/pets", Reports(pool, fault, p).pets)
-        app.router.add_route("*", "/{path:.*}", Proxy(session, postgrest, p=0).handle)
+        app.router.add_route("*", "/{path:.*}", Proxy(session, postgrest, p=0, hold=0).handle)
         await serve(app, port)
 
 
