@@ -1,5 +1,6 @@
 # The two commands: `make demo` and `make test`. Everything lands in .venv, which is quick the second time.
 PYTHON ?= python3
+TESTERS ?= 4
 BIN := .venv/bin
 READY := .venv/.ready
 SCHEMAS := .venv/libexec/schemas/.ready
@@ -13,8 +14,9 @@ PEERS := $(foreach tool,wrk hey,$(if $(shell command -v $(tool)),,.venv/libexec/
 demo: $(READY)
 	$(BIN)/loadcheck demo
 
+# Most of a test is waiting for programs, so that there are more processes than processors. Each has a stack of its own.
 test: lint $(SCHEMAS)
-	$(BIN)/pytest -m "not gallery and not browser and not docs"
+	$(BIN)/pytest -m "not gallery and not browser and not docs" --numprocesses $(TESTERS) --dist worksteal
 
 # Every known leak and its repaired twin, each a run of its own: some minutes. One of them needs nginx.
 gallery: $(READY) $(NGINX)

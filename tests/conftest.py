@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from tests.pets import FOLDER, pets
@@ -18,6 +18,8 @@ async def pets_stack() -> AsyncIterator[EmbeddedStack]:
         yield stack
 
 
-# A slow machine is no failure: how long an example takes depends on what else runs there.
-settings.register_profile("loadcheck", deadline=None)
+# The same examples every time, however slow the machine is: what fails here fails everywhere, and again.
+# To look further: pytest --hypothesis-profile=search
+settings.register_profile("loadcheck", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("loadcheck")
