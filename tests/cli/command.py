@@ -15,7 +15,7 @@ from loadcheck.record.stored_history import read_history
 
 REPOSITORY = Path(__file__).parents[2]
 SCENARIOS = REPOSITORY / "scenarios"
-_SECONDS = 120
+PATIENCE_S = 900  # no test asserts a time: this only ends what would never end
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,15 @@ class Ended:
 
 
 def loadcheck(*arguments: object, cwd: Path = REPOSITORY, **environment: str) -> Ended:
-    done = subprocess.run(
-        _command(*arguments),
-        cwd=cwd,
-        env=_environment(environment),
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return _ended(_command(*arguments), cwd, _environment(environment))
 
 
 def loadcheck_with_small_files(*arguments: object) -> Ended:
     """Run it where no file may grow beyond 8 kB, which stands for a full disk."""
     limited = ["bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", *_command(*arguments)]
-    done = subprocess.run(limited, env=_environment({}), capture_output=True, text=True, timeout=_SECONDS, check=False)
+    done = subprocess.run(
+        limited, env=_environment({}), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
@@ -65,7 +58,7 @@ def started(*arguments: object, cwd: Path = REPOSITORY, **environment: str) -> I
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=_SECONDS)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def read_until(process: subprocess.Popen[str], sought: str) -> str:
@@ -86,6 +79,13 @@ def summary(folder: Path) -> dict[str, Any]:
 
 def history(folder: Path) -> list[dict[str, Any]]:
     return sorted(read_history(folder / "history.ndjson.gz"), key=lambda line: int(line["seq"]))
+
+
+def _ended(command: list[str], cwd: Path, environment: dict[str, str]) -> Ended:
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def _command(*arguments: object) -> list[str]:

@@ -1,10 +1,9 @@
 """The processes that a command has started, and that must be gone after it."""
 
 import os
-import time
 from pathlib import Path
 
-_POLL_S = 0.05
+from tests.stack.watching import becomes
 
 
 def descendants(pid: int) -> dict[int, str]:
@@ -26,12 +25,9 @@ def descendants(pid: int) -> dict[int, str]:
     return found
 
 
-def gone(pids: dict[int, str], within: float) -> dict[int, str]:
-    """Wait until the processes have ended; return those that have not in time."""
-    deadline = time.monotonic() + within
-    while (left := {pid: name for pid, name in pids.items() if _runs(pid, name)}) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-    return left
+def gone(pids: dict[int, str]) -> bool:
+    """Whether the processes end, as those do that somebody ends just now."""
+    return becomes(lambda: not any(_runs(pid, name) for pid, name in pids.items()))
 
 
 def _runs(pid: int, name: str) -> bool:

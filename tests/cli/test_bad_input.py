@@ -6,40 +6,38 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.command import SCENARIOS, Ended, loadcheck, loadcheck_with_small_files, read_until, started
+from tests.cli.command import SCENARIOS, Ended, loadcheck, loadcheck_with_small_files
+from tests.cli.target import Target, kept
 
 PETS = SCENARIOS / "pets.yaml"
 SECRET = "a-secret-that-nobody-may-see-in-any-output-1234567890"
 Serve = Callable[[socketserver.StreamRequestHandler], None]
 
 
-class Target:
-    """A stack that `loadcheck up` keeps, as its output describes it."""
+def run(target: Target, scenario: Path, *arguments: object, **changed: str) -> Ended:
+    """Run it against the target, some of whose options may be changed, and see that nothing secret is shown."""
+    given = {**target.given, **{f"--{name.replace('_', '-')}": value for name, value in changed.items()}}
+    ended = loadcheck("run", scenario, *(word for option in given.items() for word in option), *arguments)
+    for secret in (target.given["--jwt-secret"], password(target), changed.get("jwt_secret"), "eyJ"):
+        assert secret is None or secret not in ended.text
+    assert "Traceback" not in ended.text
+    return ended
 
-    def __init__(self, told: str) -> None:
-        line = next(line for line in told.splitlines() if "loadcheck run" in line)
-        self.url = re.search(r"--url '?(\S+?)'?\s", line)[1]  # type: ignore[index]
-        self.database = re.search(r"--database '?(\S+?)'?\s", line)[1]  # type: ignore[index]
-        self.secret = re.search(r"--jwt-secret '?([^'\s]+)'?", line)[1]  # type: ignore[index]
-        self.password = re.search(r"://[^:]+:([^@]+)@", self.database)[1]  # type: ignore[index]
 
-    def run(self, scenario: Path, *arguments: object, **changed: str) -> Ended:
-        given = {"url": self.url, "database": self.database, "jwt_secret": self.secret, **changed}
-        options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
-        ended = loadcheck("run", scenario, *options, *arguments)
-        for secret in (self.secret, self.password, changed.get("jwt_secret"), "eyJ"):
-            assert secret is None or secret not in ended.text
-        assert "Traceback" not in ended.text
-        return ended
+def password(target: Target) -> str:
+    found = urlsplit(target.given["--database"]).password
+    assert found
+    return found
 
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    with started("up", PETS) as process:
-        yield Target(read_until(process, "Ctrl-C"))
+    with kept(PETS) as target:
+        yield target
 
 
 def scenario(folder: Path, requests: str, load: str = "{name: once, concurrency: 2, requests: 50}") -> Path:
@@ -64,34 +62,40 @@ LIST = """
 """
 
 
-def test_a_good_scenario_passes_against_the_target(target: Target, tmp_path: Path) -> None:
-    ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run")
+def test_a_good_scenario_passes_against_the_target_and_its_run_is_never_overwritten(
+    target: Target, tmp_path: Path
+) -> None:
+    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run")
     assert ended.code == 0, ended.text
+    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run")
+    assert ended.code == 4
+    assert "already holds a run" in ended.err
 
 
-@pytest.mark.parametrize("method", ["post", "patch", "put", "delete"])
-def test_a_target_is_not_written_to_unless_that_is_said(method: str, tmp_path: Path) -> None:
-    body = "" if method == "delete" else ", body: {}"
-    writing = scenario(tmp_path, f"  - {{name: change, {method}: /pets{body}, expect: {{status: 201}}}}")
+def test_a_target_is_not_written_to_unless_that_is_said(tmp_path: Path) -> None:
+    methods = ("get", "post", "patch", "put", "delete")
+    requests = "".join(f"  - {{name: by {method}, {method}: /pets, expect: {{status: 200}}}}\n" for method in methods)
+    writing = scenario(tmp_path, requests)
     nowhere = ("--url", "http://127.0.0.1:9", "--jwt-secret", SECRET, "--database", "postgresql://a:b@127.0.0.1:9/c")
     ended = loadcheck("run", writing, *nowhere, "--out", tmp_path / "run")
     assert ended.code == 4
     assert "the scenario writes" in ended.err
-    assert "'change'" in ended.err
+    assert "'by post', 'by patch', 'by put', 'by delete'" in " ".join(ended.err.split())
+    assert "'by get'" not in ended.err
     assert "--allow-writes" in ended.err
     assert not (tmp_path / "run").exists()
     assert loadcheck("run", writing, *nowhere, "--allow-writes", "--out", tmp_path / "run").code == 5
 
 
 def test_nothing_at_the_url(target: Target, tmp_path: Path) -> None:
-    ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", url="http://127.0.0.1:9")
+    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run", url="http://127.0.0.1:9")
     assert ended.code == 5
     assert "nothing answers at http://127.0.0.1:9" in ended.err
 
 
 def test_a_wrong_database_password(target: Target, tmp_path: Path) -> None:
-    wrong = target.database.replace(target.password, "wr0ng-passw0rd")
-    ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", database=wrong)
+    wrong = target.given["--database"].replace(password(target), "wr0ng-passw0rd")
+    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run", database=wrong)
     assert ended.code == 5
     assert "password" in ended.err
     assert "wr0ng-passw0rd" not in ended.text
@@ -99,14 +103,14 @@ def test_a_wrong_database_password(target: Target, tmp_path: Path) -> None:
 
 def test_no_database_at_the_dsn(target: Target, tmp_path: Path) -> None:
     dsn = "postgresql://role:hidden-pw@127.0.0.1:9/none"
-    ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", database=dsn)
+    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run", database=dsn)
     assert ended.code == 5
     assert "127.0.0.1:9" in ended.err
     assert "hidden-pw" not in ended.text
 
 
 def test_a_wrong_secret_is_told_once(target: Target, tmp_path: Path) -> None:
-    ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", jwt_secret=SECRET)
+    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run", jwt_secret=SECRET)
     assert ended.code == 5
     assert ended.text.count("refuses every token") == 1
     assert "--jwt-secret" in ended.err
@@ -126,7 +130,7 @@ def test_an_oracle_that_row_security_binds(tmp_path: Path) -> None:
 
 def test_a_table_that_is_not_exposed(target: Target, tmp_path: Path) -> None:
     missing = LIST.replace("/pets?", "/petz?").replace("list", "typo")
-    ended = target.run(scenario(tmp_path, LIST + missing), "--out", tmp_path / "run")
+    ended = run(target, scenario(tmp_path, LIST + missing), "--out", tmp_path / "run")
     assert ended.code == 4
     assert "request 'typo': GET /petz answers 404" in ended.err
     assert "'list'" not in ended.err
@@ -135,7 +139,7 @@ def test_a_table_that_is_not_exposed(target: Target, tmp_path: Path) -> None:
 def test_sql_that_does_not_prepare_is_told_at_its_line_and_all_of_it_at_once(target: Target, tmp_path: Path) -> None:
     first = LIST.replace("WHERE keeper", "WHERE keper")
     second = LIST.replace("FROM pets", "FROM petz").replace("list", "other")
-    ended = target.run(scenario(tmp_path, first + second), "--out", tmp_path / "run")
+    ended = run(target, scenario(tmp_path, first + second), "--out", tmp_path / "run")
     assert ended.code == 4
     assert re.search(r"scenario\.yaml:9:\d+: .*keper", ended.err), ended.err
     assert re.search(r"scenario\.yaml:13:\d+: .*petz", ended.err), ended.err
@@ -143,44 +147,36 @@ def test_sql_that_does_not_prepare_is_told_at_its_line_and_all_of_it_at_once(tar
 
 def test_an_empty_table_is_inconclusive(target: Target, tmp_path: Path) -> None:
     nobody = LIST.replace("keeper = :user_type", "keeper = :user_type AND false").replace("/pets?", "/pets?id=eq.0&")
-    ended = target.run(scenario(tmp_path, nobody), "--out", tmp_path / "run")
+    ended = run(target, scenario(tmp_path, nobody), "--out", tmp_path / "run")
     assert ended.code == 2
     assert "no row to leak" in ended.out
 
 
 def test_an_output_folder_that_cannot_be_written(target: Target, tmp_path: Path) -> None:
-    ended = target.run(scenario(tmp_path, LIST), "--out", "/proc/loadcheck")
+    ended = run(target, scenario(tmp_path, LIST), "--out", "/proc/loadcheck")
     assert ended.code == 5
     assert "--out" in ended.err
 
 
 def test_a_disk_that_is_full_ends_the_run_at_once(target: Target, tmp_path: Path) -> None:
-    options = ("--url", target.url, "--database", target.database, "--jwt-secret", target.secret)
-    long = scenario(tmp_path, LIST, "{name: long, concurrency: 4, duration: 60s}")
-    ended = loadcheck_with_small_files("run", long, *options, "--out", tmp_path / "run")
+    long = scenario(tmp_path, LIST, "{name: long, concurrency: 4, duration: 10m}")
+    ended = loadcheck_with_small_files("run", long, *target.options, "--out", tmp_path / "run")
     assert ended.code == 5, ended.text
     assert "history.ndjson.gz" in ended.err
     assert not (tmp_path / "run" / "summary.json").exists()
-
-
-def test_a_run_is_never_overwritten(target: Target, tmp_path: Path) -> None:
-    assert target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run").code == 0
-    ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run")
-    assert ended.code == 4
-    assert "already holds a run" in ended.err
 
 
 def test_a_scenario_of_a_megabyte_is_read(target: Target, tmp_path: Path) -> None:
     large = scenario(tmp_path, LIST)
     large.write_text(large.read_text() + "description: >-\n" + "  words and words\n" * 60_000)
     assert large.stat().st_size > 10**6
-    ended = target.run(large, "--out", tmp_path / "run")
+    ended = run(target, large, "--out", tmp_path / "run")
     assert ended.code == 0, ended.text
 
 
 def test_an_unset_variable_is_told_at_its_line(target: Target, tmp_path: Path) -> None:
     unset = LIST.replace("/pets?", "/${LOADCHECK_TEST_UNSET}?")
-    ended = target.run(scenario(tmp_path, unset), "--out", tmp_path / "run")
+    ended = run(target, scenario(tmp_path, unset), "--out", tmp_path / "run")
     assert ended.code == 4
     assert re.search(r"scenario\.yaml:8:\d+: .*LOADCHECK_TEST_UNSET", ended.err), ended.err
 
@@ -225,15 +221,18 @@ def _flood(to: socketserver.StreamRequestHandler) -> None:
 
 
 @pytest.mark.parametrize(
-    ("serve", "message"),
+    ("serve", "timeout", "message"),
     [
-        (_html, "answers request 'list' with text/html, not with JSON"),
-        (_silence, "no answer within 3 s"),
-        (_flood, "too large an answer"),
+        (_html, "5m", "answers request 'list' with text/html, not with JSON"),
+        (_silence, "1s", "no answer within 1 s"),
+        (_flood, "5m", "too large an answer"),
     ],
 )
-def test_a_server_that_is_no_postgrest(serve: Serve, message: str, target: Target, tmp_path: Path) -> None:
+def test_a_server_that_is_no_postgrest(
+    serve: Serve, timeout: str, message: str, target: Target, tmp_path: Path
+) -> None:
+    options = ("--set", f"target.timeout={timeout}", "--out", tmp_path / "run")
     with serving(serve) as url:
-        ended = target.run(scenario(tmp_path, LIST), "--out", tmp_path / "run", "--set", "target.timeout=3s", url=url)
+        ended = run(target, scenario(tmp_path, LIST), *options, url=url)
     assert ended.code == 5
     assert message in ended.err

@@ -8,7 +8,8 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadcheck.stack.ports import free_ports
-from tests.cli.command import SCENARIOS, loadcheck, read_until, started, summary
+from tests.cli.command import PATIENCE_S, SCENARIOS, loadcheck, read_until, started, summary
+from tests.stack.watching import becomes
 
 CLEAN = SCENARIOS / "leaks" / "A1" / "fixed.yaml"
 ENDLESS = (
@@ -29,14 +30,14 @@ def scraped(port: int) -> dict[tuple[str, ...], float]:
 
 
 def test_what_a_run_counts_is_scraped_while_it_goes_on(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    (port,), ok = free_ports(1), ("loadcheck_exchanges_total", "ok")
     with started("run", CLEAN, *ENDLESS, "--metrics", port, "--out", tmp_path / "run") as process:
-        read_until(process, "% of on:")
+        read_until(process, "on: concurrency 4")
+        assert becomes(lambda: scraped(port)[ok] > 100)
         earlier, later = scraped(port), scraped(port)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-    ok = ("loadcheck_exchanges_total", "ok")
-    assert 0 < earlier[ok] <= later[ok] <= summary(tmp_path / "run")["exchanges"]["ok"]
+        process.communicate(timeout=PATIENCE_S)
+    assert 100 < earlier[ok] <= later[ok] <= summary(tmp_path / "run")["exchanges"]["ok"]
     assert later["loadcheck_exchanges_total", "violation"] == 0
     assert 0 < later["loadcheck_latency_seconds", "0.5"] <= later["loadcheck_latency_seconds", "0.99"]
     assert later[("loadcheck_handoffs_total",)] > 0

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.cli.command import REPOSITORY, SCENARIOS, loadcheck, read_until, started
+from tests.cli.command import PATIENCE_S, REPOSITORY, SCENARIOS, loadcheck
+from tests.cli.target import Target, kept
 from tests.gallery import fixed_stack
 
 SHORT = ("--seed", 1, "--set", "load=[{name: alone, concurrency: 1, requests: 80}]", "--set", "thresholds={}")
@@ -45,32 +46,34 @@ def test_a_hole_in_the_policies_takes_one(tmp_path: Path) -> None:
 
 
 def test_a_target_is_asked_what_can_be_asked_there(tmp_path: Path) -> None:
-    with started("up", SCENARIOS / "leaks" / "A1" / "leak.yaml") as stack:
-        words = read_until(stack, "--jwt-secret").split()
-        options = words[words.index("--url") :]
-        finding = leaked(tmp_path, "A1", *options, "--reproduce")
+    with kept(SCENARIOS / "leaks" / "A1" / "leak.yaml") as target:
+        finding = leaked(tmp_path, "A1", *target.options, "--reproduce")
         assert finding["cause"] == "session-state"
         assert len(finding["reasoning"]) == 3
         reproduction = finding["reproduction"]
         assert (reproduction["exchanges"], reproduction["fresh"]) == (2, False)
-        given = dict(zip(options[::2], options[1::2], strict=True))
-        answers = curled(tmp_path / "run" / reproduction["script"], given)
+        answers = curled(tmp_path / "run" / reproduction["script"], target)
     keeper = finding["source"]["claims"]["user_type"]
     assert [body.count(f'"keeper":"{keeper}"') for body in answers] == [20, 20]
 
 
-def curled(script: Path, given: dict[str, str]) -> list[str]:
+def curled(script: Path, target: Target) -> list[str]:
     """Run the script of curl lines as a user does; return the answers' bodies."""
     program = script.parent / "program"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m loadcheck "$@"\n')
     program.chmod(0o755)
     environment = {
         "LOADCHECK": str(program),
-        "LOADCHECK_URL": given["--url"],
-        "LOADCHECK_JWT_SECRET": given["--jwt-secret"],
+        "LOADCHECK_URL": target.given["--url"],
+        "LOADCHECK_JWT_SECRET": target.given["--jwt-secret"],
         "PYTHONPATH": str(REPOSITORY),
     }
     done = subprocess.run(
-        ["/bin/sh", script], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=True
+        ["/bin/sh", script],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
     )
     return done.stdout.split("HTTP/1.1 200")[1:]

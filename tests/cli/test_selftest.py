@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from loadcheck.errors import ExitCode
-from tests.cli.command import REPOSITORY, loadcheck
+from tests.cli.command import PATIENCE_S, REPOSITORY, loadcheck
 
 JUDGE = "loadcheck.judge.judge:"
 BLIND = {
@@ -19,7 +19,7 @@ BLIND = {
 
 def blinded(detector: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.cli.blinded", BLIND[detector], "selftest", detector]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_a_detector_that_sees_is_told() -> None:

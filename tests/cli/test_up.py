@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from loadcheck.errors import ExitCode
+from tests.cli.command import PATIENCE_S
 from tests.pets import FOLDER
 from tests.stack.watching import becomes
 
 LOADCHECK = [sys.executable, "-c", "from loadcheck.cli import main; main()"]
-UP_S = 30.0
 PETS = """
 name: pets
 target: {jwt: {algorithm: ALGORITHM}, headers: {X-Plain: "it's"}}
@@ -113,7 +113,7 @@ def test_what_it_prints_works_when_pasted(scenario: Path, algorithm: str) -> Non
         )
         assert done.returncode in {ExitCode.PASS, ExitCode.INCONCLUSIVE}, done.stdout + done.stderr
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == ExitCode.PASS
+        assert process.wait(PATIENCE_S) == ExitCode.PASS
 
 
 def _repeat_a_finding(scenario: Path, lines: list[str]) -> None:
@@ -136,7 +136,7 @@ def test_a_signal_ends_it_well(scenario: Path, base: Path, number: signal.Signal
     with up(scenario) as (process, _):
         assert len(list(base.iterdir())) == 1
         process.send_signal(number)
-        assert process.wait(5) == ExitCode.PASS
+        assert process.wait(PATIENCE_S) == ExitCode.PASS
         assert list(base.iterdir()) == []
         assert process.communicate() == ("", "")
 
@@ -144,15 +144,15 @@ def test_a_signal_ends_it_well(scenario: Path, base: Path, number: signal.Signal
 def test_killed_it_leaves_nothing(scenario: Path, base: Path) -> None:
     with up(scenario) as (process, _):
         process.kill()
-        assert becomes(lambda: not list(base.iterdir()) and not _programs(base), 5)
+        assert becomes(lambda: not list(base.iterdir()) and not _programs(base))
 
 
 def test_while_it_starts_ctrl_c_is_an_interruption(scenario: Path, base: Path) -> None:
     (scenario.parent / "pets.sql").write_text("SELECT pg_sleep(60)")
     with started(scenario) as process:
-        assert becomes(lambda: bool(list(base.iterdir())), UP_S)
+        assert becomes(lambda: bool(list(base.iterdir())))
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == ExitCode.INTERRUPTED
+        assert process.wait(PATIENCE_S) == ExitCode.INTERRUPTED
         assert list(base.iterdir()) == []
         assert process.communicate() == ("", "")
 
@@ -160,7 +160,7 @@ def test_while_it_starts_ctrl_c_is_an_interruption(scenario: Path, base: Path) -
 def test_the_end_of_a_program_ends_it(scenario: Path, base: Path) -> None:
     with up(scenario) as (process, _):
         os.kill(next(pid for pid, line in _programs(base).items() if "pgbouncer.ini" in line), signal.SIGTERM)
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == ExitCode.ENVIRONMENT
         assert said.startswith("loadcheck: PgBouncer of the embedded stack ")
         assert list(base.iterdir()) == []
@@ -180,7 +180,7 @@ def test_a_missing_program_is_told(scenario: Path, base: Path, monkeypatch: pyte
 
 def _refused(scenario: Path, code: ExitCode) -> str:
     with started(scenario) as process:
-        printed, said = process.communicate(timeout=UP_S)
+        printed, said = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, printed) == (code, "")
     assert "Traceback" not in said
     return said

@@ -9,7 +9,7 @@ from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import REPOSITORY, SCENARIOS, loadcheck, summary
 
 TWENTY = Path(__file__).parent / "twenty.sql"
-SHORT = ("--set", "load.warm-up.duration=200ms", "--set", "load.alone.requests=200")
+SHORT = ("--set", "load.warm-up.duration=200ms", "--set", "load.alone.requests=100")
 
 
 def test_pets_is_drafted_and_runs(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_pets_is_drafted_and_runs(tmp_path: Path) -> None:
     drafted = (tmp_path / "pets.yaml").read_text()
     assert "from: SELECT DISTINCT keeper AS user_type FROM pets WHERE keeper IS NOT NULL" in drafted
     assert "rows: SELECT name, keeper, id FROM pets WHERE keeper::text = :user_type\n" in drafted
-    fewer = ("--set", "load.crowd.requests=2000", "--set", "thresholds.checked=1000")
+    fewer = ("--set", "load.crowd.requests=500", "--set", "thresholds={checked: 500}")
     ended = loadcheck("run", tmp_path / "pets.yaml", "--out", tmp_path / "run", *SHORT, *fewer)
     assert ended.code == 0, ended.text
 
@@ -39,7 +39,7 @@ def test_twenty_tables_with_every_shape_of_policy(tmp_path: Path) -> None:
         "by-sites",
         "by-app_metadata_tenant_id",
     ]
-    fewer = ("--set", "load.crowd.requests=3000", "--set", "thresholds.checked=2000")
+    fewer = ("--set", "load.crowd.requests=1500", "--set", "thresholds={checked: 1000}")
     ended = loadcheck("run", path, "--out", tmp_path / "run", *SHORT, *fewer, "--seed", "1")
     assert ended.code == 0, ended.text
     assert summary(tmp_path / "run")["exchanges"]["violation"] == 0

@@ -39,6 +39,10 @@ async def owner(pets_stack: EmbeddedStack) -> AsyncIterator[asyncpg.Connection]:
     await owner.close()
 
 
+def has_drifted(told: Told) -> bool:
+    return any(step.startswith("drift: ") for step in told.steps)
+
+
 async def test_rows_that_others_change_are_told_as_drift(
     owner: asyncpg.Connection, pets_stack: EmbeddedStack, tmp_path: Path
 ) -> None:
@@ -50,7 +54,8 @@ async def test_rows_that_others_change_are_told_as_drift(
 
     scenario = f"{IDLE}\ntruth: {{every: 1s}}".replace("pets", "moving")
     writer = asyncio.create_task(write())
-    ended, told = await run(pets_stack, tmp_path, "{name: some, rate: 20/s, duration: 4s}", scenario=scenario)
+    phase = "{name: some, rate: 20/s, duration: 10m}"
+    ended, told = await run(pets_stack, tmp_path, phase, scenario=scenario, enough=has_drifted)
     await writer
     (drift,) = ended.summary["drift"]
     assert (drift["request"], drift["changed"]) == ("list", 1)

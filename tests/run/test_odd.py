@@ -1,15 +1,18 @@
 """What is odd, and right all the same: not one violation, and nothing left unknown."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.cli.command import loadcheck, summary
+from tests.cli.target import Target, kept
 
 ODD = Path(__file__).parent / "odd" / "odd.yaml"
 
 
 SAME = """
 name: same
-stack: {sql: [SQL]}
 identities: [{name: twin, count: 3, claims: {role: role_readwrite, owner: owner-1}}]
 requests:
   - name: page
@@ -23,16 +26,24 @@ load: [{name: crowd, concurrency: 8, requests: 100}]
 """
 
 
-def test_the_same_claims_under_several_names_cannot_show_a_leak_whatever_is_drawn(tmp_path: Path) -> None:
-    scenario = tmp_path / "same.yaml"
-    scenario.write_text(SAME.replace("SQL", str(ODD.with_suffix(".sql"))))
-    ended = loadcheck("run", scenario, "--out", tmp_path / "run")
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    with kept(ODD) as target:
+        yield target
+
+
+def test_the_same_claims_under_several_names_cannot_show_a_leak_whatever_is_drawn(
+    target: Target, tmp_path: Path
+) -> None:
+    (tmp_path / "same.yaml").write_text(SAME)
+    ended = loadcheck("run", tmp_path / "same.yaml", *target.options, "--out", tmp_path / "run")
     assert ended.code == 2, ended.text
     assert "every identity expects the same rows" in " ".join(ended.out.split())
 
 
-def test_what_is_odd_and_right_passes(tmp_path: Path) -> None:
-    ended = loadcheck("run", ODD, "--seed", 1, "--out", tmp_path / "run")
+def test_what_is_odd_and_right_passes(target: Target, tmp_path: Path) -> None:
+    options = ("--allow-writes", "--seed", 1, "--out", tmp_path / "run")
+    ended = loadcheck("run", ODD, *target.options, *options)
     told = summary(tmp_path / "run")
     assert told["findings"] == []
     assert told["exchanges"]["unknown"] == 0

@@ -15,7 +15,7 @@ from loadcheck.scenario.schema import json_schema
 from tests.scenario.files import MINIMAL
 from tests.scenario.test_design_sample import SAMPLE
 
-quickly = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 KEYS = st.sampled_from(
     sorted({key for schema in json_schema()["$defs"].values() for key in schema.get("properties", {})})

@@ -4,6 +4,9 @@ import subprocess
 import time
 from collections.abc import Callable
 
+_PATIENCE_S = 300.0  # ends what would never end: on a busy machine, no time is short
+_POLL_S = 0.02
+
 
 def alive(pid: int) -> bool:
     """Whether a process runs; one that has ended and waits for its parent does not."""
@@ -27,9 +30,9 @@ def parent(pid: int) -> int:
     )
 
 
-def becomes(condition: Callable[[], bool], within_s: float) -> bool:
-    """Whether a condition comes true in time. Nothing tells of the end of another's child on every system: look."""
-    deadline = time.monotonic() + within_s
+def becomes(condition: Callable[[], bool]) -> bool:
+    """Whether a condition comes true. Nothing tells of the end of another's child on every system: look."""
+    deadline = time.monotonic() + _PATIENCE_S
     while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(_POLL_S)
     return held

@@ -65,7 +65,7 @@ def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 async def hostile(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
     """Serve on a free port: `handler` answers each request, or leaves the connection as it wishes."""
     seen = Hostile()
-    tasks: set[asyncio.Task[None]] = set()
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = seen.connections
@@ -86,8 +86,8 @@ async def hostile(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        serving[task] = writer
+        task.add_done_callback(serving.pop)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     seen.port = server.sockets[0].getsockname()[1]
@@ -95,7 +95,8 @@ async def hostile(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
         yield seen
     finally:
         server.close()
-        for task in tasks:
+        for task, writer in serving.items():
             task.cancel()
-        await asyncio.gather(*tasks)
+            writer.transport.abort()  # a task that has not begun yet would never close it
+        await asyncio.gather(*serving, return_exceptions=True)
         await server.wait_closed()

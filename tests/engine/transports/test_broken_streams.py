@@ -207,7 +207,7 @@ def test_whatever_comes_over_a_socket_is_an_answer_or_lost(
 
     async def run() -> Answer | Lost:
         async with hostile(say) as server:
-            return await ask(kind(10.0, MAX_ANSWER, SystemClock()), server.url + "/")
+            return await ask(kind(300.0, MAX_ANSWER, SystemClock()), server.url + "/")
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         got = runner.run(run())

@@ -2,6 +2,7 @@ import asyncio
 import gzip
 import ssl
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ from tests.engine.transports.hostile import Handler, Hostile, Visit, answer, hos
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MAX_ANSWER = 1_000_000
+LONG_S = 300.0  # where no time-out is meant, however busy the machine is
 
 
 Kind = Callable[[float, int, SystemClock], Transport]
@@ -49,7 +51,7 @@ def between(kind: Kind) -> Between:
 
 
 @asynccontextmanager
-async def _between(kind: Kind, handler: Handler, within: float = 10.0) -> AsyncIterator[tuple[Hostile, Transport]]:
+async def _between(kind: Kind, handler: Handler, within: float = LONG_S) -> AsyncIterator[tuple[Hostile, Transport]]:
     async with hostile(handler) as server, running(kind(within, MAX_ANSWER, SystemClock())) as transport:
         yield server, transport
 
@@ -246,7 +248,7 @@ async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatc
 async def test_a_proxy_that_is_named_is_used() -> None:
     async with (
         hostile(echo) as proxy,
-        running(AiohttpTransport(10.0, MAX_ANSWER, SystemClock(), proxy.url)) as transport,
+        running(AiohttpTransport(LONG_S, MAX_ANSWER, SystemClock(), proxy.url)) as transport,
     ):
         got = await transport.send(Message("GET", "http://nowhere.invalid/x", Headers({})))
         assert got.body == b"GET http://nowhere.invalid/x HTTP/1.1"
@@ -255,13 +257,13 @@ async def test_a_proxy_that_is_named_is_used() -> None:
 async def test_nobody_listens(kind: Kind) -> None:
     async with hostile(echo) as server:
         pass
-    async with running(kind(10.0, MAX_ANSWER, SystemClock())) as transport:
+    async with running(kind(LONG_S, MAX_ANSWER, SystemClock())) as transport:
         assert await loss(transport, to(server)) is Lost.CONNECT
         assert await loss(transport, Message("GET", "http://nowhere.invalid/", Headers({}))) is Lost.CONNECT
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, kind: Kind) -> None:
-    trusting_nobody = kind(10.0, MAX_ANSWER, SystemClock())
+    trusting_nobody = kind(LONG_S, MAX_ANSWER, SystemClock())
     async with hostile(echo, self_signed(tmp_path)) as server, running(trusting_nobody) as transport:
         assert await loss(transport, Message("GET", f"https://127.0.0.1:{server.port}/", Headers({}))) is Lost.CONNECT
         assert server.visits == []
@@ -315,21 +317,19 @@ async def test_stalled_before_the_end(partial: bytes, between: Between) -> None:
     async with between(stall, within=0.2) as (server, transport):
         began = time.perf_counter()
         assert await loss(transport, to(server)) is Lost.TIMEOUT
-        assert 0.19 < time.perf_counter() - began < 5
+        assert time.perf_counter() - began > 0.19
         await server.all_closed()
 
 
 async def test_a_dribble_counts_as_one_exchange_with_one_limit(between: Between) -> None:
     async def dribble(visit: Visit) -> None:
-        await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
-        while True:
+        await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")
+        for _ in range(500):
             await visit.say(b".")
             await asyncio.sleep(0.01)
 
     async with between(dribble, within=0.3) as (server, transport):
-        began = time.perf_counter()
         assert await loss(transport, to(server)) is Lost.TIMEOUT
-        assert time.perf_counter() - began < 5
         await server.all_closed()
 
 
@@ -341,7 +341,7 @@ async def test_a_late_answer_is_never_the_next_ones(between: Between) -> None:
             await late.wait()
         await echo(visit)
 
-    async with between(answer_the_first_late, within=0.2) as (server, transport):
+    async with between(answer_the_first_late, within=1.0) as (server, transport):
         assert await loss(transport, to(server, "/first")) is Lost.TIMEOUT
         late.set()
         for number in range(5):
@@ -402,9 +402,11 @@ async def test_a_decompression_bomb_is_cut_off_at_the_limit(between: Between) ->
         await visit.say(answer(bomb, "Content-Encoding: gzip"))
 
     async with between(explode) as (server, transport):
-        began = time.process_time()
+        tracemalloc.start()
         assert await loss(transport, to(server)) is Lost.TOO_LARGE
-        assert time.process_time() - began < 0.2
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 10 * MAX_ANSWER
 
 
 GARBAGE = {
@@ -479,7 +481,7 @@ async def test_a_length_that_lies_never_confuses_the_next_answer(length: int, be
         else:
             await echo(visit)
 
-    async with between(lie, within=0.2) as (server, transport):
+    async with between(lie, within=1.0) as (server, transport):
         assert await loss(transport, to(server, "/lie")) is (Lost.PROTOCOL if length < 5 else Lost.TIMEOUT)
         assert (await transport.send(to(server, "/next"))).body == b"GET /next HTTP/1.1"
 
@@ -496,7 +498,7 @@ async def test_many_at_once_each_get_their_own(between: Between) -> None:
 
 
 async def test_a_host_that_cannot_be_is_no_connection(kind: Kind) -> None:
-    async with running(kind(10.0, MAX_ANSWER, SystemClock())) as transport:
+    async with running(kind(LONG_S, MAX_ANSWER, SystemClock())) as transport:
         for host in ("256.256.256.256", "[::1%nowhere]"):
             assert await loss(transport, Message("GET", f"http://{host}:1/", Headers({}))) is Lost.CONNECT
 
