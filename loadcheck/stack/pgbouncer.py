@@ -93,7 +93,7 @@ class Bouncer:
         Raises:
             asyncpg.PostgresError: it says no.
         """
-        connection = await asyncpg.connect(self.console, timeout=_PROBE_S)
+        connection = await asyncpg.connect(self.console, timeout=_COMMAND_S)
         try:
             async with asyncio.timeout(_COMMAND_S):
                 await connection.execute(command)
