@@ -61,8 +61,8 @@ def test_the_view_counts_by_claim_mix_and_status() -> None:
 
 def test_columns_stand_below_their_heads_also_where_one_table_is_longer() -> None:
     counted = running()
-    for status in ("404", "429", "503"):
-        counted.statuses.add(status)
+    for status in (404, 429, 503):
+        counted.add(exchange(status=status), OK)
     lines = shown(View(counted, GAUGES))
     head = next(line for line in lines if line.startswith("claim mix"))
     rows = lines[lines.index(head) + 1 :]
