@@ -31,9 +31,9 @@ from loadcheck.errors import ExitCode
 from loadcheck.judge.findings import Finding
 from loadcheck.oracle.database import GONE
 from loadcheck.record.tally import Tally
+from loadcheck.run.faults.powers import Powers
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Gauges
-from loadcheck.run.powers import Powers
 from loadcheck.run.run import Run, RunOptions
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.phase import Hunt, Phase

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from loadcheck.clock import SystemClock
 from loadcheck.oracle.database import Database
-from loadcheck.run.preparation import prepare
+from loadcheck.run.preparing.preparation import prepare
 from loadcheck.scenario.load import load
 from loadcheck.stack.stack import embedded
 

@@ -8,7 +8,7 @@ from loadcheck.cli.files import Files, with_files
 from loadcheck.errors import ExitCode
 from loadcheck.report.end import print_report
 from loadcheck.report.terminal import open_console
-from loadcheck.run.recheck import recheck
+from loadcheck.run.stored.recheck import recheck
 
 
 @click.command("recheck")

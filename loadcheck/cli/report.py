@@ -9,8 +9,8 @@ from loadcheck.errors import ExitCode
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.end import print_report
 from loadcheck.report.terminal import open_console
-from loadcheck.run.kept_run import was_cut
-from loadcheck.run.recheck import recheck
+from loadcheck.run.stored.kept_run import was_cut
+from loadcheck.run.stored.recheck import recheck
 
 
 @click.command("report")

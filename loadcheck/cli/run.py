@@ -23,7 +23,7 @@ from loadcheck.report.metrics import Metrics
 from loadcheck.report.terminal import open_console, reporter_for
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Observer
-from loadcheck.run.refusals import refuse_workers
+from loadcheck.run.preparing.refusals import refuse_workers
 from loadcheck.run.run import Ended, Run, RunOptions
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.phase import Phase

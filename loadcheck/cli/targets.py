@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from loadcheck.engine.messages import target_url
 from loadcheck.errors import EnvironmentProblem, ExitCode, UsageProblem
 from loadcheck.identity.keys import with_secret
-from loadcheck.run.lookout import Lookout
+from loadcheck.run.faults.lookout import Lookout
+from loadcheck.run.faults.powers import Powers
 from loadcheck.run.observer import Observer
-from loadcheck.run.powers import Powers
 from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Scenario

@@ -15,7 +15,7 @@ from loadcheck.identity.tokens import Mint
 from loadcheck.judge.errors import code_of
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.stamp import HEADER
-from loadcheck.run.preflight import any_value, date_of
+from loadcheck.run.preparing.preflight import any_value, date_of
 from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.model import Scenario
 

@@ -7,8 +7,8 @@ from loadcheck.errors import EnvironmentProblem
 from loadcheck.judge.judge import unknown
 from loadcheck.judge.verdict import Symptom, Verdict
 from loadcheck.run.observer import Observer
-from loadcheck.run.preflight import Preflight
-from loadcheck.run.preparation import Prepared
+from loadcheck.run.preparing.preflight import Preflight
+from loadcheck.run.preparing.preparation import Prepared
 
 _LOOK_EVERY_S: Final = 0.5
 # How long before and after a jump was seen a token may have been refused because of it.

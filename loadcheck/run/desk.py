@@ -13,9 +13,9 @@ from loadcheck.record.series import SeriesFile
 from loadcheck.record.stored import StoredKept
 from loadcheck.record.tally import Tally
 from loadcheck.run.clockwatch import Clockwatch
+from loadcheck.run.faults.recovery import Recovery
 from loadcheck.run.halt import Halt
 from loadcheck.run.observer import Observer
-from loadcheck.run.recovery import Recovery
 
 
 @dataclass(frozen=True, slots=True)

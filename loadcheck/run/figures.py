@@ -7,7 +7,7 @@ from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Figures
 from loadcheck.record.summary import PERCENTS, RunFacts
 from loadcheck.record.tally import Tally
-from loadcheck.run.fault_figures import slowest_recovery
+from loadcheck.run.faults.fault_figures import slowest_recovery
 from loadcheck.scenario.model import Scenario
 
 

@@ -20,19 +20,19 @@ from loadcheck.judge.outcome import Worst
 from loadcheck.record.generator import Generator
 from loadcheck.record.sampler import Sampler
 from loadcheck.record.windows import Windows
-from loadcheck.run.aborts import Aborts
-from loadcheck.run.audit import Audit
-from loadcheck.run.cold import ColdBackends
-from loadcheck.run.command_fault import CommandFault
 from loadcheck.run.desk import Desk
-from loadcheck.run.faults import Break, Faults
+from loadcheck.run.faults.aborts import Aborts
+from loadcheck.run.faults.cold import ColdBackends
+from loadcheck.run.faults.command_fault import CommandFault
+from loadcheck.run.faults.faults import Break, Faults
+from loadcheck.run.faults.powers import Renew
+from loadcheck.run.faults.refused_tokens import RefusedTokens
 from loadcheck.run.interruption import Interruption
-from loadcheck.run.judging import Judging
+from loadcheck.run.judging.audit import Audit
+from loadcheck.run.judging.judging import Judging
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
-from loadcheck.run.powers import Renew
-from loadcheck.run.preparation import Prepared
-from loadcheck.run.refused_tokens import RefusedTokens
+from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.upkeep import Upkeep
 from loadcheck.scenario.fault import Fault, FaultKind

@@ -13,10 +13,10 @@ from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.stamp import claims_digests
 from loadcheck.run.clockwatch import Clockwatch
-from loadcheck.run.context import Context
+from loadcheck.run.judging.context import Context
 from loadcheck.run.observer import Observer
-from loadcheck.run.preflight import Preflight
-from loadcheck.run.preparation import Known, Prepared, prepare
+from loadcheck.run.preparing.preflight import Preflight
+from loadcheck.run.preparing.preparation import Known, Prepared, prepare
 from loadcheck.scenario.load import LoadedScenario
 
 

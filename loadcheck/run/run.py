@@ -23,28 +23,28 @@ from loadcheck.record.stored import StoredAlike, StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
-from loadcheck.run.aftermath import look_into
-from loadcheck.run.asking import Asking
-from loadcheck.run.audit import Audit
-from loadcheck.run.blindness import blind_spots, blindness
-from loadcheck.run.canaries import told_canaries, unproven
-from loadcheck.run.covered import covered
-from loadcheck.run.crew import Crew
 from loadcheck.run.desk import Desk
-from loadcheck.run.fault_figures import told_faults, unmade_faults
-from loadcheck.run.faults import Faults
+from loadcheck.run.faults.fault_figures import told_faults, unmade_faults
+from loadcheck.run.faults.faults import Faults
+from loadcheck.run.faults.powers import Powers, Renew
 from loadcheck.run.figures import figures
 from loadcheck.run.halt import Halt
-from loadcheck.run.hands import hired
+from loadcheck.run.inquiry.aftermath import look_into
+from loadcheck.run.inquiry.asking import Asking
 from loadcheck.run.interruption import Interruption
-from loadcheck.run.judging import Judging
+from loadcheck.run.judging.audit import Audit
+from loadcheck.run.judging.blindness import blind_spots, blindness
+from loadcheck.run.judging.canaries import told_canaries, unproven
+from loadcheck.run.judging.covered import covered
+from loadcheck.run.judging.judging import Judging
 from loadcheck.run.load import Load
-from loadcheck.run.messages import Job
 from loadcheck.run.observer import Observer
 from loadcheck.run.parts import Parts, put_together
-from loadcheck.run.powers import Powers, Renew
-from loadcheck.run.preparation import Prepared
-from loadcheck.run.sameness import alike, alike_sentences, stored_alike
+from loadcheck.run.preparing.preparation import Prepared
+from loadcheck.run.preparing.sameness import alike, alike_sentences, stored_alike
+from loadcheck.run.workers.crew import Crew
+from loadcheck.run.workers.hands import hired
+from loadcheck.run.workers.messages import Job
 from loadcheck.scenario.load import LoadedScenario
 
 _NO_POWERS: Final = Powers()

@@ -11,8 +11,8 @@ from loadcheck.errors import EnvironmentProblem, LoadcheckError
 from loadcheck.oracle.database import GONE
 from loadcheck.oracle.oracle import Asked, Oracle
 from loadcheck.oracle.truths import Question
-from loadcheck.run.drift import Drift
 from loadcheck.run.observer import Observer
+from loadcheck.run.preparing.drift import Drift
 
 # So many are read at once that neither the connection nor the event loop is held for long.
 _BATCH: Final = 100

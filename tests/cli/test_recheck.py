@@ -13,7 +13,7 @@ from loadcheck.record.chunk_file import ChunkFile
 from loadcheck.record.chunks import MARK
 from loadcheck.record.stored import Summary
 from loadcheck.record.stored_chunks import StoredChunks
-from loadcheck.run.recheck import recheck
+from loadcheck.run.stored.recheck import recheck
 from tests.cli.command import SCENARIOS, history, loadcheck, read_until, started, summary
 from tests.soak import kill_at_random
 from tests.stack.watching import becomes

@@ -13,7 +13,7 @@ JUDGE = "loadcheck.judge.judge:"
 BLIND = {
     "rows": JUDGE + "_wrong_content",
     "headers": f"{JUDGE}_wrong_status,{JUDGE}_wrong_headers",
-    "stamp": "loadcheck.run.judging:stamp_of",
+    "stamp": "loadcheck.run.judging.judging:stamp_of",
 }
 
 

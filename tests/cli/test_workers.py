@@ -45,7 +45,7 @@ def counted(told: dict[str, Any]) -> int:
 
 def workers_of(pid: int) -> dict[int, str]:
     def is_worker(child: int) -> bool:
-        return b"loadcheck.run.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+        return b"loadcheck.run.workers.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
 
     return {child: name for child, name in descendants(pid).items() if is_worker(child)}
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.judge.verdict import OK, Verdict
 from loadcheck.oracle.expectation import Expectation
-from loadcheck.run import canaries as module
-from loadcheck.run.canaries import Canaries
+from loadcheck.run.judging import canaries as module
+from loadcheck.run.judging.canaries import Canaries
 from loadcheck.stack.stack import EmbeddedStack
 from tests.judge.cases import ROWS, body, exchange, reading
 from tests.run.test_run import SCENARIO, run

@@ -13,7 +13,7 @@ from loadcheck.oracle import oracle as module
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.oracle import Asked, Oracle
-from loadcheck.run.drift import Drift
+from loadcheck.run.preparing.drift import Drift
 from loadcheck.run.upkeep import Upkeep
 from loadcheck.scenario.model import Scenario
 from loadcheck.stack.ports import free_ports

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from loadcheck.clock import SystemClock
 from loadcheck.engine.randomness import source
 from loadcheck.errors import ExitCode, UsageProblem
+from loadcheck.run.faults.powers import Powers
 from loadcheck.run.interruption import Interruption
-from loadcheck.run.powers import Powers
-from loadcheck.run.recheck import recheck
 from loadcheck.run.run import Ended, Run, RunOptions
+from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.load import load
 from loadcheck.scenario.model import Scenario

@@ -16,7 +16,7 @@ from loadcheck.judge import trail, transactions
 from loadcheck.oracle import truths
 from loadcheck.record import coverage, span, truth_book, windows
 from loadcheck.record.histogram import _Counted
-from loadcheck.run import judging
+from loadcheck.run.judging import judging
 from tests.cli.command import REPOSITORY
 
 _FULL: Final = 1_500

@@ -11,8 +11,8 @@ from loadcheck.judge.judge import Dispute, judge
 from loadcheck.judge.verdict import Ruling
 from loadcheck.oracle.rows import digest
 from loadcheck.oracle.truth import Truth
-from loadcheck.run import recognition as module
-from loadcheck.run.recognition import Recognition
+from loadcheck.run.judging import recognition as module
+from loadcheck.run.judging.recognition import Recognition
 from loadcheck.scenario.claim_mix import TokenKind
 from tests.judge.cases import ROWS, body, exchange, expectation, reading
 

@@ -5,7 +5,7 @@ import pytest
 from loadcheck.engine.events import Answer, Draw, Exchange, Lost
 from loadcheck.judge.judge import unknown, violation
 from loadcheck.judge.verdict import OK, Ruling, Symptom, Verdict
-from loadcheck.run.recovery import GRACE_S, Recovery, Window
+from loadcheck.run.faults.recovery import GRACE_S, Recovery, Window
 from loadcheck.scenario.fault import Fault
 
 ERROR = violation(Symptom.WRONG_STATUS, "status 500, expected 200", code="57014")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from loadcheck.report.end import print_report
+from loadcheck.run.preparing.sameness import _compare
 from loadcheck.run.run import Ended
-from loadcheck.run.sameness import _compare
 from loadcheck.stack.stack import EmbeddedStack
 from tests.run.test_run import run
 

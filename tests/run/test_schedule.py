@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadcheck.run.schedule import Occurrence, occurrences
+from loadcheck.run.faults.schedule import Occurrence, occurrences
 from loadcheck.scenario.fault import Fault
 
 SECONDS = st.floats(0.1, 1e6)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadcheck.run.shrinking import Shows, shrink
+from loadcheck.run.inquiry.shrinking import Shows, shrink
 
 
 async def _last(history: Sequence[int], shows: Shows[int], least: int) -> list[Sequence[int]]:

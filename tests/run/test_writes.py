@@ -11,8 +11,8 @@ import pytest
 from loadcheck.errors import UsageProblem
 from loadcheck.judge.inspection import Inspection
 from loadcheck.record.stored import StoredFinding
-from loadcheck.run.recheck import recheck
 from loadcheck.run.run import Ended
+from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.load import load
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from tests.cli.command import SCENARIOS

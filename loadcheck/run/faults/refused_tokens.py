@@ -11,7 +11,7 @@ from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw
 from loadcheck.engine.messages import Message
 from loadcheck.engine.randomness import source
-from loadcheck.run.preparation import Prepared
+from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.target import Jwt

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from loadcheck.engine.events import Draw
 from loadcheck.errors import EnvironmentProblem
-from loadcheck.run.powers import Renew
+from loadcheck.run.faults.powers import Renew
 
 
 class ColdBackends:

@@ -14,16 +14,16 @@ from loadcheck.record.generator import Generator
 from loadcheck.record.sampler import Sampler
 from loadcheck.record.windows import Windows
 from loadcheck.run.desk import Desk
-from loadcheck.run.hands import Hands
 from loadcheck.run.interruption import Interruption
-from loadcheck.run.judging import Judging
+from loadcheck.run.judging.judging import Judging
 from loadcheck.run.load import STOPPING, broken_threshold
-from loadcheck.run.messages import Begin, Look, Report, Stop
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.upkeep import Upkeep
-from loadcheck.run.uses import Confluence
+from loadcheck.run.workers.hands import Hands
+from loadcheck.run.workers.messages import Begin, Look, Report, Stop
+from loadcheck.run.workers.uses import Confluence
 from loadcheck.tasks import ungrouped
 
 _EVERY_S: Final = 1.0

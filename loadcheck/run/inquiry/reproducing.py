@@ -14,8 +14,8 @@ from loadcheck.errors import LoadcheckError
 from loadcheck.judge.findings import Finding, Reproduction
 from loadcheck.judge.verdict import Cause, Symptom
 from loadcheck.oracle.database import GONE
-from loadcheck.run.asking import Asking, is_alike, is_wrong
-from loadcheck.run.shrinking import shrink
+from loadcheck.run.inquiry.asking import Asking, is_alike, is_wrong
+from loadcheck.run.inquiry.shrinking import shrink
 
 _FINDINGS: Final = 8
 _ALL_S: Final = 20.0

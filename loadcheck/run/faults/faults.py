@@ -9,10 +9,10 @@ from typing import Final
 from loadcheck.clock import Clock
 from loadcheck.engine.randomness import source
 from loadcheck.errors import EnvironmentProblem, UsageProblem
-from loadcheck.run.breaking import Breaking
+from loadcheck.run.faults.breaking import Breaking
+from loadcheck.run.faults.recovery import Recovery, Window
+from loadcheck.run.faults.schedule import Occurrence, occurrences
 from loadcheck.run.observer import Observer
-from loadcheck.run.recovery import Recovery, Window
-from loadcheck.run.schedule import Occurrence, occurrences
 from loadcheck.scenario.fault import OURS, Fault, FaultKind
 from loadcheck.scenario.target import Jwt
 

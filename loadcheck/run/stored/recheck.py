@@ -21,8 +21,8 @@ from loadcheck.record.stored_truths import StoredTruths
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.run.figures import figures
-from loadcheck.run.kept_run import KeptRun, read_kept
-from loadcheck.run.rejudging import Rejudged, Rejudging
+from loadcheck.run.stored.kept_run import KeptRun, read_kept
+from loadcheck.run.stored.rejudging import Rejudged, Rejudging
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.problems import Place
 

@@ -13,8 +13,8 @@ from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.stamp import in_context, stamp_of
 from loadcheck.judge.verdict import OK, Ruling, Symptom, Verdict
 from loadcheck.oracle.truth import Truth
+from loadcheck.run.faults.powers import Freshen, PastPooler
 from loadcheck.run.parts import Parts
-from loadcheck.run.powers import Freshen, PastPooler
 
 _TRIES: Final = 10
 _RETRY_S: Final = 0.1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from loadcheck.record.stored import StoredFault
-from loadcheck.run.recovery import GRACE_S, Recovery
+from loadcheck.run.faults.recovery import GRACE_S, Recovery
 from loadcheck.scenario.model import Scenario
 
 

@@ -22,12 +22,12 @@ from loadcheck.oracle.expectation import REFUSAL
 from loadcheck.oracle.stamp import HEADER
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.coverage import Coverage, Use
-from loadcheck.run.canaries import Canaries
-from loadcheck.run.context import Context
-from loadcheck.run.exposure import Exposure
-from loadcheck.run.following import Following
-from loadcheck.run.preparation import Prepared
-from loadcheck.run.recognition import Recognition
+from loadcheck.run.judging.canaries import Canaries
+from loadcheck.run.judging.context import Context
+from loadcheck.run.judging.exposure import Exposure
+from loadcheck.run.judging.following import Following
+from loadcheck.run.judging.recognition import Recognition
+from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.scenario.claim_mix import TokenKind
 
 _SETTLED_AT_ONCE: Final = 256

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Final
 
 from loadcheck.record.coverage import Coverage, Use
-from loadcheck.run.preparation import Prepared
+from loadcheck.run.preparing.preparation import Prepared
 
 _KEPT: Final = 200_000  # of one report; beyond, the oldest are left out, and coverage says less than there was
 

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from loadcheck.run.faults import Break
-from loadcheck.run.lookout import Lookout
+from loadcheck.run.faults.faults import Break
+from loadcheck.run.faults.lookout import Lookout
 from loadcheck.scenario.fault import FaultKind
 
 Freshen = Callable[[], Awaitable[None]]

@@ -12,7 +12,7 @@ from loadcheck.judge.findings import Findings
 from loadcheck.record.coverage import Use
 from loadcheck.record.stored import StoredKept
 from loadcheck.record.tally import Tally
-from loadcheck.run.preparation import Known
+from loadcheck.run.preparing.preparation import Known
 from loadcheck.scenario.load import LoadedScenario
 
 

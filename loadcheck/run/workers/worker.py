@@ -1,6 +1,6 @@
 """A worker: a process that carries out one share of a run, and reports to the run's own process.
 
-`python -m loadcheck.run.worker` takes its job from standard input and reports on standard output.
+`python -m loadcheck.run.workers.worker` takes its job from standard input and reports on standard output.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from loadcheck.record.history import History
 from loadcheck.record.series import SeriesFile
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
-from loadcheck.run.audit import Audit
 from loadcheck.run.desk import Desk
-from loadcheck.run.faults import Faults
+from loadcheck.run.faults.faults import Faults
 from loadcheck.run.halt import Halt
 from loadcheck.run.interruption import Interruption
-from loadcheck.run.judging import Judging
-from loadcheck.run.line import Line, standard_line
+from loadcheck.run.judging.audit import Audit
+from loadcheck.run.judging.judging import Judging
 from loadcheck.run.load import Load
-from loadcheck.run.messages import Begin, Failed, Finished, Job, Look, Report, Stop, Waiting
 from loadcheck.run.observer import Gauges
 from loadcheck.run.parts import Parts, put_together
-from loadcheck.run.uses import Uses
+from loadcheck.run.workers.line import Line, standard_line
+from loadcheck.run.workers.messages import Begin, Failed, Finished, Job, Look, Report, Stop, Waiting
+from loadcheck.run.workers.uses import Uses
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.thresholds import Thresholds
 

@@ -16,8 +16,8 @@ from loadcheck.oracle.expectation import Expectation
 from loadcheck.oracle.oracle import Asked, Oracle
 from loadcheck.oracle.rows import split
 from loadcheck.record.stored import StoredAlike
-from loadcheck.run.exposure import own_names, refusal
-from loadcheck.run.preparation import Prepared
+from loadcheck.run.judging.exposure import own_names, refusal
+from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.scenario.model import Scenario
 
 _WORTH_A_WORD: Final = 0.1  # from this share of pairs on

@@ -20,7 +20,7 @@ from loadcheck.oracle.marks import Mark, Marks
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.stored_truths import NotKept, StoredAnswer, StoredTruths
 from loadcheck.record.truth_book import asked
-from loadcheck.run.context import Context
+from loadcheck.run.judging.context import Context
 from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.fault import FaultKind
 from loadcheck.scenario.model import Scenario

@@ -17,7 +17,7 @@ from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
 from loadcheck.judge.errors import code_of, is_outage
 from loadcheck.oracle.rows import parse
-from loadcheck.run.preparation import Prepared
+from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.request import Choice, IntRange, Variable

@@ -23,8 +23,8 @@ from loadcheck.oracle.durability import switched_off
 from loadcheck.oracle.marks import Mark
 from loadcheck.oracle.written import Fingerprint, WrittenTable
 from loadcheck.record.stored import StoredWrites
-from loadcheck.run.canaries import Kind
-from loadcheck.run.following import Following, exchange_of
+from loadcheck.run.judging.canaries import Kind
+from loadcheck.run.judging.following import Following, exchange_of
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.fault import FaultKind
 from loadcheck.scenario.model import Scenario

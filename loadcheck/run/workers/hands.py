@@ -11,11 +11,11 @@ from typing import Final
 from loadcheck.errors import EnvironmentProblem, ExitCode, LoadcheckError
 from loadcheck.judge.findings import Findings
 from loadcheck.record.coverage import Use
-from loadcheck.run.line import Line
-from loadcheck.run.messages import Failed, Finished, Job, Report, Waiting
+from loadcheck.run.workers.line import Line
+from loadcheck.run.workers.messages import Failed, Finished, Job, Report, Waiting
 from loadcheck.tasks import ungrouped
 
-_PROGRAM: Final = (sys.executable, "-m", "loadcheck.run.worker")
+_PROGRAM: Final = (sys.executable, "-m", "loadcheck.run.workers.worker")
 _ADVICE: Final = "Is there enough memory for so many? Each worker holds all identities and their expected rows."
 _GONE: Final = (asyncio.IncompleteReadError, OSError)
 

@@ -17,8 +17,8 @@ from loadcheck.oracle.inspect import read_identities, sql_mistakes
 from loadcheck.oracle.marks import Mark, Marks
 from loadcheck.oracle.oracle import Oracle
 from loadcheck.oracle.writes import Writes
-from loadcheck.run.drift import Drift
 from loadcheck.run.observer import Observer
+from loadcheck.run.preparing.drift import Drift
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.names import MARK

@@ -23,9 +23,9 @@ from loadcheck.oracle.database import GONE, Database
 from loadcheck.oracle.marks import Mark
 from loadcheck.oracle.rows import as_rows, parse
 from loadcheck.oracle.written import WrittenTable
-from loadcheck.run.canaries import Canaries, Kind
-from loadcheck.run.naming import Naming, keyless
-from loadcheck.run.preparation import Prepared
+from loadcheck.run.judging.canaries import Canaries, Kind
+from loadcheck.run.judging.naming import Naming, keyless
+from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.scenario.placeholders import Template
 from loadcheck.scenario.request import Request
 from loadcheck.scenario.writes import Does

@@ -22,7 +22,7 @@ from loadcheck.oracle.catalogue import holes, immutable_readers, triggers, write
 from loadcheck.oracle.database import GONE
 from loadcheck.oracle.directly import seen_directly
 from loadcheck.oracle.written import quoted
-from loadcheck.run.asking import Asking, is_wrong
+from loadcheck.run.inquiry.asking import Asking, is_wrong
 
 _ALONE_TIMES: Final = 3
 _REPLAYED_ON_A_TARGET: Final = 60

@@ -1,11 +1,11 @@
 """What is done about findings after the load: their cause, the fewest exchanges that show them, their source."""
 
-from loadcheck.run.asking import Asking
 from loadcheck.run.desk import Desk
-from loadcheck.run.inquiry import Inquiry
+from loadcheck.run.inquiry.asking import Asking
+from loadcheck.run.inquiry.inquiry import Inquiry
+from loadcheck.run.inquiry.reproducing import Reproducer
+from loadcheck.run.inquiry.sources import source_of
 from loadcheck.run.observer import Observer
-from loadcheck.run.reproducing import Reproducer
-from loadcheck.run.sources import source_of
 
 
 async def look_into(desk: Desk, asking: Asking, observer: Observer, *, reproduce: bool | None) -> None:

@@ -1,0 +1,1 @@
+"""Faults during a run: when they strike, what breaks, what they excuse, and how the target recovers."""

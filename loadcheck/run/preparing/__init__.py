@@ -1,0 +1,1 @@
+"""Before the load: identities, truths and checks of the target."""

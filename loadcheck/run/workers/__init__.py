@@ -1,0 +1,1 @@
+"""The load of one run shared among processes."""
