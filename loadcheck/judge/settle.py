@@ -103,7 +103,7 @@ def _nobodys(dispute: Dispute, after: Reading, extra: list[bytes], missing: list
     lost = list(map(parse, _among(after.rows, split(after.truth.rows), missing)))
     shapes = set(map(_columns, lost))
     if lost and not any(_columns(row) in shapes for row in strangers):
-        reason = f"rows of ({', '.join(_columns(strangers[0]))}), expected ({', '.join(_columns(lost[0]))})"
+        reason = f"{_shape(strangers[0])}, expected {_shape(lost[0])}"
         return violation(Symptom.WRONG_EXCHANGE, reason, evidence=evidence)
     keys = set(map(_key, lost))
     if all(_key(row) in keys for row in strangers):
@@ -127,6 +127,10 @@ def _misplaced(dispute: Dispute, after: Reading) -> Verdict:
     if dispute.in_order(after.truth) is None:
         return unknown("the right rows in another order, which may be right as well: they lack the columns of `order=`")
     return violation(Symptom.WRONG_ORDER, "the right rows in another order", evidence=_evidence(dispute, after, [], []))
+
+
+def _shape(row: Any) -> str:
+    return f"rows of ({', '.join(row)})" if isinstance(row, dict) else "bare values"
 
 
 def _columns(row: Any) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ class Expectations:
 
 def _compile(request: Request, r: int, mix: ClaimMix, m: int) -> Expectation:
     expect, loc = _applying(request, r, mix, m)
-    query = _query(expect)
+    query = _query(expect, request.function)
     return Expectation(
         loc=loc,
         statuses=_statuses(expect),
@@ -158,20 +158,20 @@ def _applying(request: Request, r: int, mix: ClaimMix, m: int) -> tuple[Expect, 
     return request.expect, ("requests", r, "expect")
 
 
-def _query(expect: Expect) -> Query | None:
+def _query(expect: Expect, function: str) -> Query | None:
     as_identity = expect.rows_as_identity is not None
     rows = expect.rows_as_identity if as_identity else expect.rows if isinstance(expect.rows, str) else None
     count = expect.count if isinstance(expect.count, str) else None
     if rows is None and count is None:
         return None
-    return Query(bind(rows) if rows else None, bind(count) if count else None, as_identity=as_identity)
+    return Query(bind(rows) if rows else None, bind(count) if count else None, function, as_identity=as_identity)
 
 
 def _whole(request: Request) -> bool:
     parameters = {part.partition("=")[0] for part in request.path.partition("?")[2].split("&")}
     windowed = {"limit", "offset"} & parameters or "range" in map(str.lower, request.headers)
     # A function that returns JSON counts as one row, whatever is in it.
-    return request.method == "GET" and not windowed and not request.path.startswith("/rpc/")
+    return request.method == "GET" and not windowed and not request.function
 
 
 def _drawn(request: Request, expect: Expect, query: Query | None) -> frozenset[str]:

@@ -14,6 +14,16 @@ Raw = tuple[str, int | None, str]
 _EACH = "_loadcheck"
 _VERSION = "txid_current_snapshot()::text"  # pg_current_snapshot() does not exist before PostgreSQL 13
 _ROWS = "(SELECT coalesce(json_agg(_row), '[]')::text FROM (\n{sql}\n) AS _row)"
+# What a function returns that is neither a row nor JSON, PostgREST writes without a name: 5 rather than {"count": 5}.
+_OF_FUNCTION = """(SELECT coalesce(json_agg((
+    SELECT CASE WHEN count(*) = 1 AND {bare} THEN (array_agg(value))[1] ELSE row_to_json(_row) END
+    FROM json_each(row_to_json(_row)))), '[]')::text FROM (\n{sql}\n) AS _row)"""
+_BARE = """(
+    SELECT coalesce(bool_and(
+        typtype NOT IN ('c', 'p') AND typname NOT IN ('json', 'jsonb')
+        AND NOT coalesce(proargmodes::text[] && ARRAY['o', 'b', 't'], false)), false)
+    FROM pg_catalog.pg_proc JOIN pg_catalog.pg_type ON pg_type.oid = prorettype
+    WHERE proname = {name} AND pronamespace <> 'pg_catalog'::regnamespace)"""
 _COUNT = "(\n{sql}\n)::bigint"
 
 
@@ -27,10 +37,12 @@ class Query:
     Args:
         rows: The statement for the rows.
         count: The statement for the count.
+        function: The function that is called for the rows; empty where they are a table's. A single column is then
+            its bare value, where that is what it returns.
         as_identity: Whether it is run as the identity, under row security, rather than as the oracle.
     """
 
-    def __init__(self, rows: Bound | None, count: Bound | None, *, as_identity: bool) -> None:
+    def __init__(self, rows: Bound | None, count: Bound | None, function: str = "", *, as_identity: bool) -> None:
         self.as_identity = as_identity
         self.reads_rows = rows is not None
         self.names = tuple(dict.fromkeys([*(rows.names if rows else ()), *(count.names if count else ())]))
@@ -40,7 +52,8 @@ class Query:
             if bound is not None
         )
         """The scenario's statements, each with its key in the scenario."""
-        self._sql = f"SELECT {_part(_ROWS, rows)}, {_part(_COUNT, count)}, {_VERSION} FROM {_bindings(self.names)}"  # noqa: S608 -- the scenario's own SQL; values are bound
+        shape = _of_function(function) if function else _ROWS
+        self._sql = f"SELECT {_part(shape, rows)}, {_part(_COUNT, count)}, {_VERSION} FROM {_bindings(self.names)}"  # noqa: S608 -- the scenario's own SQL; values are bound
 
     def select(self, values: Mapping[str, str | None]) -> Bindings:
         """Return the bindings that this query uses, out of all of an exchange's."""
@@ -59,8 +72,13 @@ class Query:
         return [(rows or "[]", total, version) for rows, total, _ in records]
 
 
+def _of_function(name: str) -> str:
+    literal = "'" + name.replace("'", "''") + "'"
+    return _OF_FUNCTION.replace("{bare}", _BARE.format(name=literal))
+
+
 def _part(shape: str, bound: Bound | None) -> str:
-    return "NULL" if bound is None else shape.format(sql=bound.render(_column))
+    return "NULL" if bound is None else shape.replace("{sql}", bound.render(_column))
 
 
 def _column(name: str) -> str:

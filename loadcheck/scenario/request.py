@@ -10,6 +10,7 @@ from loadcheck.scenario.base import Name, Scalar, Strict, Text
 from loadcheck.scenario.expect import Expect
 from loadcheck.scenario.writes import Does, Writes
 
+_RPC: Final = "/rpc/"
 METHODS: Final = ("get", "post", "patch", "put", "delete", "head")
 
 
@@ -103,6 +104,12 @@ class Request(Strict):
         return path
 
     @property
+    def function(self) -> str:
+        """The function that it calls; empty where it asks for a table."""
+        path = self.path.partition("?")[0]
+        return unquote(path.removeprefix(_RPC)) if path.startswith(_RPC) else ""
+
+    @property
     def safe(self) -> bool:
         """Whether PostgREST runs it in a read-only transaction."""
         return self.method in {"GET", "HEAD"}
@@ -117,7 +124,7 @@ class Request(Strict):
         if self.writes is None or self.writes.does is not None:
             return None if self.writes is None else self.writes.does
         if self.method == "POST":
-            return None if self.path.startswith("/rpc/") else self._posts
+            return None if self.function else self._posts
         return {"PUT": Does.UPSERT, "PATCH": Does.UPDATE, "DELETE": Does.DELETE}.get(self.method)
 
     @property
