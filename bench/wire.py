@@ -17,7 +17,14 @@ from typing import Final
 from peers.target import Bench, first_core, last_core, null_server
 from peers.tools import checked, send
 
-WAYS: Final = ("unchecked wire", "unchecked aiohttp", "unchecked bare", "checked wire", "checked aiohttp")
+WAYS: Final = (
+    "unchecked wire",
+    "unchecked aiohttp",
+    "unchecked bare",
+    "unchecked engine",
+    "checked wire",
+    "checked aiohttp",
+)
 
 
 def measure(way: str, bench: Bench, seconds: float) -> tuple[float, float]:

@@ -1,9 +1,10 @@
-"""Sends as fast as it goes and looks at nothing: a loop around aiohttp, or loadcheck's own transports.
+"""Sends as fast as it goes and looks at nothing: a loop around aiohttp, or loadcheck without what checks.
 
-    cd bench && python -m peers.sender WAY URL SECONDS
+    cd bench && python -m peers.sender WAY URL SECONDS SCENARIO
 
-WAY is `bare`, `wire` or `aiohttp`. The token is in the environment as BENCH_TOKEN. Prints a JSON object: the answers a
-second, and the microseconds of processor time for one.
+WAY is `bare`, one of loadcheck's transports alone, `wire` or `aiohttp`, or `engine`: loadcheck's engine, which draws
+identities and requests, makes a message for each and sends it by the scenario's schedule. The token is in the
+environment as BENCH_TOKEN. Prints a JSON object: the answers a second, and the microseconds of processor time for one.
 """
 
 import asyncio
@@ -11,16 +12,26 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import uvloop
 from aiohttp import ClientSession
 
 from loadcheck.clock import SystemClock
-from loadcheck.engine.messages import Headers, Message
+from loadcheck.engine.draws import Draws
+from loadcheck.engine.engine import Engine
+from loadcheck.engine.events import Draw, Event, Exchange
+from loadcheck.engine.feed import Feed
+from loadcheck.engine.messages import Composer, Headers, Message
 from loadcheck.engine.transports import transport_to
+from loadcheck.identity.population import populate
+from loadcheck.judge.stamp import nonce_of
+from loadcheck.scenario.load import load
+from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.target import Target
-from peers.target import CALLERS, fields
+from peers.target import CALLERS, PATH, fields
 
 
 async def sent(call: Callable[[], Awaitable[None]], seconds: float) -> dict[str, float]:
@@ -38,8 +49,44 @@ async def sent(call: Callable[[], Awaitable[None]], seconds: float) -> dict[str,
     return {"rate": count / elapsed, "cpu_us": used / count * 1e6}
 
 
-async def main(way: str, url: str, seconds: float) -> dict[str, float]:
+async def driven(scenario: Scenario, seconds: float) -> dict[str, float]:
+    """Return the same of the engine of a run, where nobody looks at what it tells."""
+    transport, clock, count = transport_to(scenario.target, SystemClock()), SystemClock(), 0
+    phases = [phase.model_copy(update={"duration": seconds}) for phase in scenario.load]
+    population = populate(scenario, {})
+    draws = Draws(scenario, population, seed=1)
+    given = f"Bearer {os.environ['BENCH_TOKEN']}"
+    composer = Composer(scenario, population, scenario.target.url, lambda _: given, partial(nonce_of, "0" * 8), str)
+
+    def drop(event: Event) -> None:
+        nonlocal count
+        count += isinstance(event, Exchange)
+
+    engine = Engine(
+        phases=phases,
+        feed=Feed(draws, unprepared, clock),
+        compose=composer.compose,
+        transport=transport,
+        clock=clock,
+        emit=drop,
+        seed=1,
+    )
+    began, used = time.perf_counter(), time.process_time()
+    await engine.run()
+    elapsed, used = time.perf_counter() - began, time.process_time() - used
+    await transport.close()
+    return {"rate": count / elapsed, "cpu_us": used / count * 1e6}
+
+
+async def unprepared(_draws: Sequence[Draw]) -> None:
+    """Read nothing ahead: nobody wants to know what is right."""
+
+
+async def main(way: str, url: str, seconds: float, scenario: Path) -> dict[str, float]:
     """Send in one of the ways."""
+    if way == "engine":
+        base = url.removesuffix(PATH)
+        return await driven(load(scenario, {"target.url": base}).scenario, seconds)
     headers = fields(os.environ["BENCH_TOKEN"])
     if way == "bare":
         async with ClientSession() as session:
@@ -63,4 +110,4 @@ async def main(way: str, url: str, seconds: float) -> dict[str, float]:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))))
+        print(json.dumps(runner.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), Path(sys.argv[4])))))

@@ -110,7 +110,7 @@ def send(way: str, bench: Bench, seconds: float) -> Mapping[str, float]:
     Raises:
         Unmeasured: it failed.
     """
-    command = [sys.executable, "-m", "peers.sender", way, bench.url + PATH, f"{seconds:g}"]
+    command = [sys.executable, "-m", "peers.sender", way, bench.url + PATH, f"{seconds:g}", str(bench.scenario)]
     figures: Mapping[str, float] = json.loads(_run(command, bench, seconds, _told(bench)))
     return figures
 

@@ -11,6 +11,7 @@ from loadcheck.engine.transport import LostAnswer
 from loadcheck.engine.wire_connection import Connection
 from loadcheck.engine.wire_deadlines import Deadlines
 from loadcheck.engine.wire_origin import Origin, rest
+from loadcheck.engine.wire_outbox import Outbox
 
 _AFTER_SCHEME: Final = len("https://")
 _OPENED_KEPT: Final = 4_000  # about two kilobytes each
@@ -49,6 +50,7 @@ class WireTransport:
         self._max_answer = max_answer
         self._now = clock.now
         self._deadlines = Deadlines(timeout, clock.now)
+        self._outbox = Outbox(self._deadlines)
         self._origins: dict[str, Origin] = {}
         self._opened: dict[int, _Opened] = {}
 
@@ -63,9 +65,9 @@ class WireTransport:
             opened = self._open(message)
         origin, request = opened.origin, opened.opening + rest(message)
         while (connection := origin.take()) is not None:
-            answered = connection.begin(request, message.method)
-            if answered is not None:
-                return await self._answer(origin, connection, answered, message.pause)
+            answer = await self._answer(origin, connection, request, message)
+            if answer is not None:
+                return answer
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._on_new(origin, request, message)
@@ -91,24 +93,20 @@ class WireTransport:
         return opened
 
     async def _on_new(self, origin: Origin, request: bytes, message: Message) -> Answer:
-        connection = await origin.connect()
-        answered = connection.begin(request, message.method)
-        if answered is None:
+        answer = await self._answer(origin, await origin.connect(), request, message)
+        if answer is None:
             raise LostAnswer(Lost.DISCONNECTED)
-        return await self._answer(origin, connection, answered, message.pause)
+        return answer
 
-    async def _answer(
-        self, origin: Origin, connection: Connection, answered: asyncio.Future[Answer], pause: float
-    ) -> Answer:
-        if pause:
-            connection.leave_unread(pause)
-        self._deadlines.start(connection)
+    async def _answer(self, origin: Origin, connection: Connection, request: bytes, message: Message) -> Answer | None:
+        """Return the answer that comes on a connection; None where not one byte of the request could be written."""
         try:
-            answer = await answered
+            answer = await self._outbox.add(connection, request, message.method, message.pause)
         except BaseException:
             connection.abort()
             raise
         finally:
             self._deadlines.end(connection)
-        origin.give(connection)
+        if answer is not None:
+            origin.give(connection)
         return answer

@@ -56,24 +56,24 @@ class Connection(asyncio.Protocol):
         self._answers = answers
         self._now = now
         self._overheard = overheard
-        self._answered: asyncio.Future[Answer] | None = None
+        self._answered: asyncio.Future[Answer | None] | None = None
         self.sent = 0.0
         self._transport: asyncio.Transport
         self.fresh_until = 0.0
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.open = True
 
-    def begin(self, request: bytes, method: str) -> asyncio.Future[Answer] | None:
-        """Write a request and return its answer to come; None when not one byte of it could be written."""
+    def begin(self, request: bytes, method: str, answered: asyncio.Future[Answer | None]) -> bool:
+        """Write a request whose answer is to be set there; return False where not one byte of it could be written."""
         if not self.open or self._transport.is_closing():
-            return None
+            return False
         self._answers.expect(method)
         self.sent = self._now()
         if not self._write(request):
             self.abort()
-            return None
-        self._answered = self._loop.create_future()
-        return self._answered
+            return False
+        self._answered = answered
+        return True
 
     def leave_unread(self, seconds: float) -> None:
         """Read nothing of the answer for so long, though it may be there."""
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(request[written:])
         return True
 
-    def _deliver(self, answered: asyncio.Future[Answer], done: float) -> None:
+    def _deliver(self, answered: asyncio.Future[Answer | None], done: float) -> None:
         answer = self._answers.take(self.sent, done)
         self._answered = None
         self.fresh_until = done + _idle_limit(answer.headers.get("keep-alive"))

@@ -60,6 +60,29 @@ async def test_where_not_a_byte_can_be_written_another_connection_takes_over() -
         assert server.connections == 2
 
 
+async def test_a_connection_that_breaks_before_a_byte_is_written_costs_nothing() -> None:
+    async with between(echo) as (server, transport):
+        await transport.send(to(server, "/first"))
+        [kept] = connections(transport)
+        sending = asyncio.create_task(transport.send(to(server, "/second", method="POST")))
+        await asyncio.sleep(0)
+        kept.abort()
+        assert (await sending).status == 200
+        assert [visit.line for visit in server.visits] == ["GET /first HTTP/1.1", "POST /second HTTP/1.1"]
+
+
+async def test_what_is_cancelled_before_a_byte_is_written_is_not_sent() -> None:
+    async with between(echo) as (server, transport):
+        await transport.send(to(server, "/first"))
+        sending = asyncio.create_task(transport.send(to(server, "/second")))
+        await asyncio.sleep(0)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert (await transport.send(to(server, "/third"))).body == b"GET /third HTTP/1.1"
+        assert [visit.line for visit in server.visits] == ["GET /first HTTP/1.1", "GET /third HTTP/1.1"]
+
+
 async def test_a_connection_is_not_used_beyond_what_the_server_says_of_idle_ones() -> None:
     async def at_once(visit: Visit) -> None:
         await visit.say(answer(b"x", "Keep-Alive: timeout=0, max=100"))
