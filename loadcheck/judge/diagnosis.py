@@ -39,6 +39,9 @@ class Trial:
         return self.asked > 0 == self.wrong
 
 
+UNTRIED: Final = Trial()
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The same load twice.
@@ -117,7 +120,8 @@ _KEPT: Final = "something is kept on a connection or in a cache: the stamp would
 _NOT_SEEN: Final = "right one at a time: it takes concurrency, or what was asked long before"
 _MARKED: Final = "each row carries the mark of the write that made it: what became of it is certain"
 _THROUGH: Final = "the rules themselves let it through"
-_TRIGGERED: Final = "a trigger may drop or rewrite what is written: look there first"
+_TRIGGERED: Final = "a trigger or a rule may drop or rewrite what is written: look there first"
+_BY_ITSELF: Final = "nobody else was there: the table's own rules lose or move what is written"
 _ELSEWHERE: Final = "the stamp on the answer is another exchange's"
 _NO_GATEWAY: Final = "more answers of the run were made without their settings, which no gateway can bring about"
 _MIXED: Final = "so transactions mix, and this query ran within another caller's"
@@ -163,21 +167,29 @@ def _no_gateway(seen: Observations) -> tuple[str, ...]:
     return (_ELSEWHERE, _NO_GATEWAY, _MIXED) if seen.mixed and not seen.compared.past.asked else ()
 
 
-def diagnose_write(verdict: Verdict, holes: Sequence[str], triggers: Sequence[str]) -> Diagnosis:
-    """Name the cause of a finding about what a run has written, as far as the catalogue shows it.
+def diagnose_write(
+    verdict: Verdict, holes: Sequence[str], meddlers: Sequence[str], alone: Trial = UNTRIED
+) -> Diagnosis:
+    """Name the cause of a finding about what a run has written.
 
-    A policy that lets every write through is enough: the row shows that one did go through. A trigger is named and no
-    more: repaired tables have triggers, too, and a crash or a setting left on a backend leaves the same traces.
+    A policy that lets every write through is enough: the row shows that one did go through. A trigger is not: repaired
+    tables have triggers, too, and a crash or a setting left on a backend leaves the same traces. It takes a write that
+    goes wrong with nobody else about.
 
     Args:
         verdict: That on the finding's first answer.
         holes: Policies of the table that let every write through.
-        triggers: Triggers of the table, which may drop or change what is written.
+        meddlers: Triggers and rules of the table, which may drop or change what is written.
+        alone: The same write again and again by one caller, one at a time on fresh backends.
     """
     if verdict.symptom is Symptom.CROSS_WRITE and holes:
         return Diagnosis(Cause.POLICY, (_MARKED, f"in the catalogue stands {'; '.join(holes)}", _THROUGH))
-    if triggers:
-        return Diagnosis(Cause.UNDETERMINED, (_MARKED, f"on the table stands {'; '.join(triggers)}", _TRIGGERED))
+    tried = f"written again by one caller alone, on fresh backends: {alone}"
+    if alone.wrong:
+        return Diagnosis(Cause.POLICY, (_MARKED, tried, _blaming(_BY_ITSELF, meddlers)))
+    if meddlers:
+        standing = f"on the table stands {'; '.join(meddlers)}"
+        return Diagnosis(Cause.UNDETERMINED, (_MARKED, f"{standing}; {tried}" if alone.asked else standing, _TRIGGERED))
     return Diagnosis(Cause.UNDETERMINED, ())
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from loadcheck.judge.holdings import Holdings, Owned, Place, Row
-from loadcheck.judge.writes import ABSENT, Look, Write, last, possible
+from loadcheck.judge.writes import ABSENT, Look, Write, missed, possible
 from loadcheck.oracle.marks import Mark
 
 
@@ -136,7 +136,7 @@ class Inspection:
         self._found.add((place.owner, sighting.key))
         writes = owned.writes(row)
         if not possible(writes, mark.seq, self._look):
-            return self._not_there(sighting, place, mark, last(writes))
+            return self._not_there(sighting, place, mark, missed(writes, self._look))
         row.seen = (mark.seq, self._look.sent)
         return None
 
@@ -158,7 +158,7 @@ class Inspection:
             self.undecided += not possible(sure, ABSENT, self._look)
             return
         self.checked += 1
-        expected = last(writes)
+        expected = missed(writes, self._look)
         value, since = row.seen
         was_there = expected is not None and value == expected.draw.seq
         suspect = self._holdings.reaching(place, since) if was_there else None

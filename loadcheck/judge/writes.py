@@ -106,9 +106,10 @@ def idle(write: Write, others: Sequence[Write]) -> bool:
     return write.does is Does.UPDATE and not any(possible(others, value, meanwhile) for value in present)
 
 
-def last(writes: Iterable[Write]) -> Write | None:
-    """Return the write that was acknowledged last; None when none was."""
-    return max((write for write in writes if write.acknowledged), key=lambda write: write.done, default=None)
+def missed(writes: Iterable[Write], look: Look) -> Write | None:
+    """Return the write that a look should have found: the last one acknowledged before it; None when none was."""
+    before = (write for write in writes if write.acknowledged and write.done <= look.sent and write is not BEFORE)
+    return max(before, key=lambda write: write.done, default=None)
 
 
 def ended(answer: Answer | None) -> Ended:

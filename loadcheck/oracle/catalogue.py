@@ -37,9 +37,11 @@ _WRITE_HOLES: Final = """
     WHERE format('%I.%I', schemaname, tablename)::regclass = $1::text::regclass AND permissive = 'PERMISSIVE'
         AND (with_check = 'true' OR (qual = 'true' AND cmd IN ('UPDATE', 'DELETE', 'ALL'))) ORDER BY 1"""
 
-_TRIGGERS: Final = """
+_MEDDLERS: Final = """
     SELECT 'trigger ' || quote_ident(tgname) || ' calls ' || tgfoid::regprocedure FROM pg_trigger
-    WHERE tgrelid = $1::text::regclass AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY 1"""
+    WHERE tgrelid = $1::text::regclass AND NOT tgisinternal AND tgenabled <> 'D'
+    UNION ALL SELECT 'rule ' || quote_ident(rulename) FROM pg_rewrite
+    WHERE ev_class = $1::text::regclass AND ev_type <> '1' AND ev_enabled <> 'D' ORDER BY 1"""
 
 
 async def immutable_readers(database: Database) -> list[str]:
@@ -68,7 +70,7 @@ async def write_holes(database: Database, relation: str) -> list[str]:
         return [record[0] for record in await connection.fetch(_WRITE_HOLES, relation)]
 
 
-async def triggers(database: Database, relation: str) -> list[str]:
-    """Return the triggers that may drop or change what is written to a table; its name is quoted as in SQL."""
+async def meddlers(database: Database, relation: str) -> list[str]:
+    """Return the triggers and rules that may drop or change what is written to a table, by its name in SQL."""
     async with database.reading() as connection:
-        return [record[0] for record in await connection.fetch(_TRIGGERS, relation)]
+        return [record[0] for record in await connection.fetch(_MEDDLERS, relation)]

@@ -90,6 +90,15 @@ class WrittenTable:
             )
         return [Found(*record) for record in records]
 
+    async def marked(self, database: Database, mark: str) -> list[Found]:
+        """Return the rows with a mark, whoever owns them."""
+        async with database.reading() as connection:
+            records = await connection.fetch(
+                f"SELECT {self._columns} FROM {self.relation} WHERE {self._mark} = $1",  # noqa: S608 -- quoted names
+                mark,
+            )
+        return [Found(*record) for record in records]
+
     async def others(self, database: Database) -> Fingerprint:
         """Return the fingerprint of all rows that the run has not written."""
         count, total = 0, 0

@@ -11,6 +11,7 @@ import asyncpg
 
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.identity.keys import signing_key
+from loadcheck.oracle.database import GONE
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.target import Jwt
 from loadcheck.stack.keys import renewed
@@ -23,7 +24,7 @@ from loadcheck.stack.postgrest import Postgrest
 Act = Callable[[], Awaitable[None]]
 Break = Callable[[Fault, Random], AbstractAsyncContextManager[Jwt | None]]
 
-_DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_DATABASE_ERRORS: Final = (asyncpg.PostgresError, *GONE)
 
 
 class StackFaults:
@@ -91,7 +92,8 @@ class StackFaults:
                     return
                 try:
                     # Prepared statements that the one before left on a backend would end this one as well.
-                    await self._postgres.end_backends()
+                    with database_problems():
+                        await self._postgres.end_backends()
                     await self._postgrest.up_again()
                 except EnvironmentProblem:
                     if last:
@@ -117,7 +119,7 @@ class StackFaults:
         @asynccontextmanager
         async def breaking(_fault: Fault, _chance: Random) -> AsyncIterator[None]:
             async with self._turns[program]:
-                with _told():
+                with database_problems():
                     try:
                         await first()
                         yield
@@ -143,7 +145,7 @@ class StackFaults:
         @asynccontextmanager
         async def breaking(fault: Fault, chance: Random) -> AsyncIterator[None]:
             async with self._turns["postgres"]:
-                with _told():
+                with database_problems():
                     await self._postgres.strike(function, fault.share or 1.0, chance, active=active)
             yield
 
@@ -155,8 +157,12 @@ async def _nothing() -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Make one message of what a database says no with."""
+def database_problems() -> Iterator[None]:
+    """Make one message of what a database says no with, or goes away with in the middle of an answer.
+
+    Raises:
+        EnvironmentProblem: it did.
+    """
     try:
         yield
     except _DATABASE_ERRORS as error:

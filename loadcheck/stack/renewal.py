@@ -7,9 +7,8 @@ from typing import Final
 
 import asyncpg
 
-from loadcheck.errors import EnvironmentProblem
 from loadcheck.scenario.fault import Fault, FaultKind
-from loadcheck.stack.faults import Break
+from loadcheck.stack.faults import Break, database_problems
 from loadcheck.stack.postgres import Postgres
 
 _CONNECT_S: Final = 5.0
@@ -46,14 +45,12 @@ class Renewal:
         Raises:
             EnvironmentProblem: PostgreSQL or PgBouncer cannot be asked just now.
         """
-        try:
+        with database_problems():
             connection = await asyncpg.connect(self.postgres.superuser.dsn(self.postgres.port), timeout=_CONNECT_S)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            raise EnvironmentProblem("PostgreSQL of the embedded stack cannot be asked just now") from None
-        try:
-            seen = await connection.fetchrow(_YOUNGEST, self.postgres.role.role, self._last)
-        finally:
-            connection.terminate()
+            try:
+                seen = await connection.fetchrow(_YOUNGEST, self.postgres.role.role, self._last)
+            finally:
+                connection.terminate()
         if seen is not None and seen["backends"] >= self.full:
             self._last = seen["now"]
             async with self.reconnect(_RECONNECT, random.Random(0)):  # noqa: S311 -- it draws nothing

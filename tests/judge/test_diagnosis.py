@@ -122,17 +122,20 @@ def test_the_reasoning_names_who_is_at_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("symptom", "holes", "triggers", "cause", "named"),
+    ("symptom", "holes", "triggers", "alone", "cause", "named"),
     [
-        (Symptom.CROSS_WRITE, ("policy p",), ("trigger t",), Cause.POLICY, "policy p"),
-        (Symptom.LOST_WRITE, ("policy p",), ("trigger t",), Cause.UNDETERMINED, "trigger t"),
-        (Symptom.CROSS_WRITE, (), ("trigger t",), Cause.UNDETERMINED, "trigger t"),
-        (Symptom.LOST_WRITE, (), (), Cause.UNDETERMINED, ""),
+        (Symptom.CROSS_WRITE, ("policy p",), ("trigger t",), UNTRIED, Cause.POLICY, "policy p"),
+        (Symptom.LOST_WRITE, ("policy p",), ("trigger t",), UNTRIED, Cause.UNDETERMINED, "trigger t"),
+        (Symptom.CROSS_WRITE, (), ("trigger t",), UNTRIED, Cause.UNDETERMINED, "trigger t"),
+        (Symptom.CROSS_WRITE, (), ("trigger t",), Trial(0, 900), Cause.UNDETERMINED, "0 of 900 wrong"),
+        (Symptom.CROSS_WRITE, (), ("trigger t",), Trial(1, 900), Cause.POLICY, "trigger t"),
+        (Symptom.LOST_WRITE, (), ("trigger t",), Trial(1, 900), Cause.POLICY, "1 of 900 wrong"),
+        (Symptom.LOST_WRITE, (), (), UNTRIED, Cause.UNDETERMINED, ""),
     ],
 )
-def test_a_write_hole_is_the_cause_of_what_went_through_and_a_trigger_is_named_without_proof(
-    symptom: Symptom, holes: tuple[str, ...], triggers: tuple[str, ...], cause: Cause, named: str
+def test_a_write_hole_is_the_cause_of_what_went_through_and_a_trigger_of_what_goes_wrong_alone(
+    symptom: Symptom, holes: tuple[str, ...], triggers: tuple[str, ...], alone: Trial, cause: Cause, named: str
 ) -> None:
-    diagnosis = diagnose_write(Verdict(Ruling.VIOLATION, symptom), holes, triggers)
+    diagnosis = diagnose_write(Verdict(Ruling.VIOLATION, symptom), holes, triggers, alone)
     assert diagnosis.cause is cause
     assert any(named in line for line in diagnosis.reasoning) is bool(named)

@@ -261,6 +261,21 @@ def test_a_row_that_was_never_seen_is_lost_and_nobody_is_suspected() -> None:
     assert (found.wrong, found.suspect) == (Wrong.GONE, None)
 
 
+@pytest.mark.parametrize(("there", "wrong"), [(True, Wrong.STALE), (False, Wrong.GONE)])
+def test_what_a_look_misses_is_what_was_acknowledged_before_it(there: bool, wrong: Wrong) -> None:  # noqa: FBT001 -- a case
+    run = Run()
+    first = run.do("a", "1", Does.UPSERT)
+    lost = run.do("a", "1", Does.UPSERT)
+    run.server.rows = {("a", "1"): first} if there else {}
+    run.look()
+    number = run.seq
+    run.looks[number] = dict(run.server.rows)
+    run.do("a", "1", Does.UPSERT)
+    (found,) = run.looked(number)
+    assert found.expected is not None
+    assert (found.wrong, found.expected.draw.seq) == (wrong, lost)
+
+
 def test_a_refused_write_that_is_there_is_found() -> None:
     run = Run()
     seq = run.send("a", "1", Does.INSERT)

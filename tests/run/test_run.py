@@ -17,6 +17,7 @@ from loadcheck.errors import ExitCode
 from loadcheck.judge.findings import Finding
 from loadcheck.oracle.writes import Writes
 from loadcheck.record.tally import Tally
+from loadcheck.run.faults.powers import Powers
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.observer import Gauges
 from loadcheck.run.run import Ended, Run, RunOptions
@@ -102,20 +103,21 @@ class JumpingClock(SystemClock):
         return super().wall() + (-3600 if self.now() >= self._jump else 0)
 
 
-async def run(
+async def run(  # noqa: PLR0913, PLR0917 -- most tests give the first three
     stack: EmbeddedStack,
     folder: Path,
     load_phases: str,
     clock: SystemClock | None = None,
     scenario: str = SCENARIO,
     enough: Enough = never,
+    powers: Powers = Powers(),  # noqa: B008 -- frozen
 ) -> tuple[Ended, Told]:
     path = folder / "scenario.yaml"
     path.write_text(f"{scenario}\nload: [{load_phases}]")
     told, interruption = Told(), Interruption()
     target = Target(url=stack.url, database=SecretStr(stack.database), jwt=stack.jwt)
     options = RunOptions(seed=1, out=folder / "run")
-    work = Run(load(path).aimed_at(target), options, told, interruption, clock or SystemClock())
+    work = Run(load(path).aimed_at(target), options, told, interruption, clock or SystemClock(), powers)
     return await until(enough, work, told, interruption), told
 
 

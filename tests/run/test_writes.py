@@ -11,6 +11,7 @@ import pytest
 from loadcheck.errors import UsageProblem
 from loadcheck.judge.inspection import Inspection
 from loadcheck.record.stored import StoredFinding
+from loadcheck.run.faults.powers import Powers
 from loadcheck.run.run import Ended
 from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.load import load
@@ -126,6 +127,17 @@ async def test_a_write_that_is_dropped_is_found_by_its_reader(stack: EmbeddedSta
     again = recheck(tmp_path / "run").summary
     assert (again["exit_code"], again["exchanges"]) == (1, ended.summary["exchanges"])
     assert timeless(recheck(tmp_path / "run").findings) == timeless(ended.findings)
+
+
+async def test_a_write_that_goes_wrong_with_nobody_else_about_is_the_tables_own_doing(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    async with changed(stack, DROPS) as owner:
+        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE, powers=Powers(freshen=stack.freshen))
+        assert await owner.fetchval(LEFT) == 0
+    assert {finding["cause"] for finding in ended.findings} == {"policy"}
+    assert all("trigger break" in finding["reasoning"][-1] for finding in ended.findings)
+    assert all("written again by one caller alone" in finding["reasoning"][1] for finding in ended.findings)
 
 
 async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp_path: Path) -> None:

@@ -57,8 +57,7 @@ def test_every_leak_says_what_is_expected_to_be_found(folder: Path) -> None:
     expected = yaml.safe_load((folder / "expected.yaml").read_text())
     assert expected.keys() - {"reproduced"} == {"symptom", "cause", "source"}
     assert set(map(Symptom, expected["symptom"]))
-    # A trigger that loses or rewrites writes is none of the causes that there are names for.
-    assert Cause(expected["cause"]) is not Cause.UNDETERMINED or folder.name in {"W3", "W4"}
+    assert Cause(expected["cause"]) is not Cause.UNDETERMINED
     assert isinstance(expected["source"], bool)
     assert isinstance(expected.get("reproduced", True), bool)
 

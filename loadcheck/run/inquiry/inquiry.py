@@ -18,11 +18,12 @@ from loadcheck.judge.findings import Finding, Findings
 from loadcheck.judge.judge import Dispute
 from loadcheck.judge.stamp import stamp_of
 from loadcheck.judge.verdict import Cause, Symptom, Verdict
-from loadcheck.oracle.catalogue import holes, immutable_readers, triggers, write_holes
+from loadcheck.oracle.catalogue import holes, immutable_readers, meddlers, write_holes
 from loadcheck.oracle.database import GONE
 from loadcheck.oracle.directly import seen_directly
 from loadcheck.oracle.written import quoted
 from loadcheck.run.inquiry.asking import Asking, is_wrong
+from loadcheck.run.inquiry.rewriting import Rewriting
 
 _ALONE_TIMES: Final = 3
 _REPLAYED_ON_A_TARGET: Final = 60
@@ -62,7 +63,7 @@ class Inquiry:
 
     async def explain(self, findings: Findings) -> None:
         """Give findings their cause and reasoning, as far as it can be found out in a few seconds each."""
-        asked, compared, mixed = 0, None, _mixed(findings)
+        asked, compared, mixed, rewriting = 0, None, _mixed(findings), Rewriting(self.asking)
         for finding in findings:
             seen = replace(self._at_sight(finding), mixed=mixed)
             if _worth_asking(finding) and self._may_ask(finding) and not seen.outside and asked < _FINDINGS:
@@ -76,7 +77,7 @@ class Inquiry:
                 seen = replace(seen, compared=compared)
             diagnosis = diagnose(seen, finding.verdict)
             if finding.symptom in _OF_WRITES:
-                diagnosis = await self._written(finding)
+                diagnosis = await self._written(finding, rewriting)
             finding.cause, finding.reasoning = diagnosis.cause, diagnosis.reasoning
 
     def _may_ask(self, finding: Finding) -> bool:
@@ -112,17 +113,20 @@ class Inquiry:
         history = finding.led.anywhere if finding.first.draw.seq >= _FIRST else self.beginning
         return [draw for draw in history if self.asking.may_send(draw)]
 
-    async def _written(self, finding: Finding) -> Diagnosis:
-        """Look in the catalogue for what may be at fault with a table that the run writes to."""
+    async def _written(self, finding: Finding, rewriting: Rewriting) -> Diagnosis:
+        """Look in the catalogue for what may be at fault with a table that the run writes to, and try that out."""
         scenario, database = self.asking.parts.prepared.scenario, self.asking.parts.database
         request = scenario.requests[finding.request]
         written = request.writes or request.expect.written
+        if written is None:
+            return Diagnosis(Cause.UNDETERMINED, ())
         try:
-            relation = quoted(written.table) if written else ""
-            through, calling = await write_holes(database, relation), await triggers(database, relation)
+            relation = quoted(written.table)
+            through, meddling = await write_holes(database, relation), await meddlers(database, relation)
+            alone = await rewriting.alone(finding, written.table) if meddling else Trial()
         except _NO_ANSWER:
             return Diagnosis(Cause.UNDETERMINED, ())
-        return diagnose_write(finding.verdict, through, calling)
+        return diagnose_write(finding.verdict, through, meddling, alone)
 
     async def _observe(self, finding: Finding, seen: Observations) -> Observations:
         parts = self.asking.parts
