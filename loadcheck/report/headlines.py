@@ -1,10 +1,18 @@
-"""A finding in one sentence."""
+"""A finding in one sentence, and in a few words what the verdict alone does not tell."""
 
 from typing import Final
 
+from loadcheck.errors import ExitCode
 from loadcheck.judge.verdict import Symptom
 from loadcheck.record.stored import FindingHead
 from loadcheck.report.text import cut
+
+EXPLAINED: Final[dict[int, str]] = {
+    ExitCode.THRESHOLD: "correct, but a threshold did not hold",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.TERMINATED: "terminated",
+}
+"""What an exit code adds to the verdict."""
 
 _NAME: Final = 32  # cells for a name in a sentence
 

@@ -80,7 +80,7 @@ def shapes_table(requests: Mapping[str, StoredShape]) -> Table:
             f"{shape['planned']:,} of {shape['backends']:,}",
             amount(shape["exposed"]) if shape["telling"] else Text("tells nobody", style="dim"),
             "-" if upper is None else f"< {share(upper)}",
-            "-" if upper is None else _still(shape["exposed"]),
+            "-" if upper is None else still_to_see(shape["exposed"]),
         )
     return _rest(table, len(requests))
 
@@ -124,7 +124,8 @@ def thresholds_table(thresholds: Sequence[StoredThreshold]) -> Table:
     return table
 
 
-def _still(exposed: int) -> str:
+def still_to_see(exposed: int) -> str:
+    """Return how many more exposed answers it takes to rule out a leak of the rate that is asked for."""
     more = chances_for(_RARE) - exposed
     return f"{more:,} more" if more > 0 else "reached"
 

@@ -22,7 +22,7 @@ FOUND: StoredReproduction = {
 def test_a_leak_says_what_to_mend_and_how_to_see_that_it_is_mended() -> None:
     run = stored(two())
     run.findings[0]["reproduction"] = FOUND
-    first, second, third = next_steps(run.summary, run.findings, FOLDER)
+    first, second, third = map(str, next_steps(run.summary, run.findings, FOLDER))
     assert first.startswith("F1: let every setting end with its transaction")
     assert second.endswith("loadcheck run 'reports/my pets/F1/reproduce.yaml'")
     assert third.endswith("loadcheck report 'reports/my pets' --html run.html")
@@ -39,10 +39,10 @@ def test_a_leak_says_what_to_mend_and_how_to_see_that_it_is_mended() -> None:
 )
 def test_what_comes_next_depends_on_how_the_run_ended(change: dict[str, Any], said: str) -> None:
     summary: Any = {**stored([]).summary, **change}
-    assert said in "\n".join(next_steps(summary, [], FOLDER))
+    assert said in "\n".join(map(str, next_steps(summary, [], FOLDER)))
 
 
 def test_a_run_that_saw_no_backends_says_how_to_see_them() -> None:
     summary: Any = {**stored([]).summary, "verdict": "inconclusive", "exit_code": 2}
     summary["coverage"]["handoffs"] = None
-    assert any("doctor SCENARIO --install-stamp" in line for line in next_steps(summary, [], FOLDER))
+    assert any("doctor SCENARIO --install-stamp" in str(step) for step in next_steps(summary, [], FOLDER))

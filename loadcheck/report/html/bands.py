@@ -133,7 +133,8 @@ class Bands:
 
     def _pin(self, drawn: Figure, lane: int) -> None:
         self._draw(drawn, lane, [("violations", stretch) for stretch in self.violations], RED)
-        begun = {"x": [first for first, _ in self.violations], "y": [lane] * len(self.violations)}
+        begun = {"x": sorted({at for _, at in self.findings} | {first for first, _ in self.violations})}
+        begun["y"] = [lane] * len(begun["x"])
         drawn.scatter("x", "y", source=ColumnDataSource(begun), marker="inverted_triangle", size=10, color=RED)
         told = {
             "x": [at for _, at in self.findings],
@@ -145,7 +146,7 @@ class Bands:
             "y",
             "name",
             source=ColumnDataSource(told),
-            x_offset=7,
+            x_offset=8,
             text_baseline="middle",
             text_font_size="11px",
             name="named",

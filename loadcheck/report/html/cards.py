@@ -13,6 +13,7 @@ from loadcheck.report.curl import curl_lines, quoted
 from loadcheck.report.figures import milliseconds, plural, times
 from loadcheck.report.headlines import headline
 from loadcheck.report.html.lanes import Lanes, Stay
+from loadcheck.report.next_steps import MENDS
 from loadcheck.report.program import program
 
 _WIDTH: Final = 100  # cells of a command
@@ -49,6 +50,7 @@ class Card:
     Attributes:
         id: Of the finding.
         facts: Label and text of each line of its story.
+        mend: What to do against its cause; empty where that is not determined.
         expected: The first rows that should have come.
         received: The first rows that came; those that should not have are marked.
         steps: What led to it, one exchange a line; empty where the history does not tell.
@@ -62,6 +64,7 @@ class Card:
     title: str
     facts: Sequence[tuple[str, str]]
     reasoning: Sequence[str]
+    mend: str
     evidence: StoredEvidence
     expected: Sequence[Row]
     received: Sequence[Row]
@@ -80,6 +83,7 @@ class Card:
             title=headline(finding),
             facts=list(_facts(finding)),
             reasoning=_reasoning(finding),
+            mend=MENDS.get(finding["cause"], ""),
             evidence=evidence,
             expected=_marked(evidence["expected"], evidence["missing"], "missing"),
             received=_marked(evidence["received"], evidence["wrong"], "not its own"),

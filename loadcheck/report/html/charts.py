@@ -8,6 +8,7 @@ from typing import Any, Final
 from bokeh.layouts import gridplot
 from bokeh.models import (
     ColumnDataSource,
+    CrosshairTool,
     DataRange1d,
     HoverTool,
     LayoutDOM,
@@ -20,7 +21,7 @@ from bokeh.models.annotations import Span
 from loadcheck.record.series import Sample
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.html.bands import Bands
-from loadcheck.report.html.figures import COLOURS, DASHES, RED, Figure, chart_text, empty_figure
+from loadcheck.report.html.figures import COLOURS, DASHES, ON_BLACK, RED, Figure, chart_text, empty_figure
 from loadcheck.report.html.thinning import Point, thinned
 from loadcheck.report.text import cut
 
@@ -32,7 +33,7 @@ _FEW: Final = 90  # samples up to which each is marked
 _HEADROOM: Final = 0.35  # of the values' range, for the legend
 _STATUSES: Final = 7
 _IN_A_ROW: Final = 4  # lines of a legend
-_LEGEND: Final = 14  # cells
+_LEGEND: Final = 20  # cells
 _BUSY: Final = 85.0  # per cent of one core
 _MARKERS: Final = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 
@@ -64,8 +65,14 @@ def charts(run: StoredRun) -> LayoutDOM | None:
         return None
     bands = Bands.of(run)
     axis = Range1d(start=0, end=bands.end, name=AXIS, bounds=(0, bands.end))
-    drawn = [bands.strip(axis), *(_drawn(chart, run.series, axis, bands) for chart in _charts(run.series))]
+    drawn: list[Figure] = [
+        bands.strip(axis),
+        *(_drawn(chart, run.series, axis, bands) for chart in _charts(run.series)),
+    ]
     drawn[-1].xaxis.axis_label = "seconds after the run's start"
+    here = Span(dimension="height", line_color="#888888", line_dash="dotted")
+    for one in drawn:
+        one.add_tools(CrosshairTool(overlay=here))
     return gridplot([[one] for one in drawn], toolbar_location=None, sizing_mode="stretch_width")
 
 
@@ -80,7 +87,7 @@ def _charts(series: Sequence[Sample]) -> list[_Chart]:
             {"handoffs": _each("handoffs"), "backends": lambda sample: float(sample["backends"])},
             right=frozenset({"backends"}),
         ),
-        _Chart("processor time, % of a core", {"used": _used, "waited for": _waited}),
+        _Chart("loadcheck's processor time, % of a core", {"used": _used, "waited for": _waited}),
     ]
 
 
@@ -169,6 +176,7 @@ def _line(drawn: Figure, number: int, name: str, points: Sequence[Point], *, rig
         "legend_label": chart_text(cut(name, _LEGEND)),
         "name": chart_text(name),
         "source": source,
+        "tags": [COLOURS[number], ON_BLACK[number]],
     }
     look |= {"y_range_name": "right"} if right else {}
     if len(points) <= _FEW:

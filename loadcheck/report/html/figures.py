@@ -8,7 +8,9 @@ from bokeh.plotting import figure
 from loadcheck.report.text import cut
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#b8860b", "#56b4e9", "#882255", "#777777")
-"""Told apart by people who see few colours, on white and on black (after Okabe and Ito)."""
+"""Told apart by people who see few colours (after Okabe and Ito)."""
+ON_BLACK: Final = ("#5ab4f0", "#ff9a52", "#3fcf9f", "#dd93d6", "#e3bd55", "#a5d8f7", "#e77f9b", "#aab2bc")
+"""The same, light enough for a black page."""
 DASHES: Final = ("solid", "dashed", "dotted", "dotdash", "dashdot", "solid", "dashed", "dotted")
 RED: Final = "#d03030"
 _LABEL: Final = 24  # cells
@@ -47,7 +49,7 @@ def empty_figure(times: Range1d, height: int, **options: Any) -> Figure:
 
 def lane_axis(drawn: Figure, names: list[str]) -> None:
     """Name the lanes of a figure, the first on top: lane `n` lies at height `-n`."""
-    drawn.y_range = Range1d(start=-len(names) + 0.4, end=0.6)
+    drawn.y_range = Range1d(start=-len(names) + 0.3, end=0.7)
     drawn.yaxis.ticker = FixedTicker(ticks=[-number for number in range(len(names))])
     drawn.yaxis.major_label_overrides = {-number: chart_text(name) for number, name in enumerate(names)}
     drawn.ygrid.grid_line_color = None

@@ -24,7 +24,7 @@ def lane_figure(lanes: Lanes) -> Figure:
     began = min(stay.began for stay in lanes)
     length = max((victim.ended - began) * _MS, 1e-3)
     backends = [victim.backend, *sorted({stay.backend for stay in lanes} - {victim.backend})]
-    drawn = empty_figure(Range1d(start=-1.04 * length, end=0.25 * length), 52 + _LANE * len(backends))
+    drawn = empty_figure(Range1d(start=-1.04 * length, end=0.04 * length), 64 + _LANE * len(backends))
     lane_axis(drawn, [name if name == NOT_TOLD else f"backend {name}" for name in backends])
     drawn.xaxis.axis_label = "ms before the wrong answer came"
     for part in ("other", "poison", "victim"):

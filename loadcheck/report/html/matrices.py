@@ -9,6 +9,7 @@ from loadcheck.record.stored import StoredAlike, Summary
 from loadcheck.report.figures import amount, share
 
 _MOST: Final = 24  # rows and columns
+_FAINTEST: Final = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,5 +107,5 @@ def _alike(found: Sequence[StoredAlike]) -> Cell:
 
 
 def _shade(count: int, most: int) -> float:
-    """Return a shade by the order of magnitude: a rare handoff is to be told from none."""
-    return round(math.log1p(count) / math.log1p(most), 2) if most else 0.0
+    """Return a shade that tells much from little, and the rarest still from none."""
+    return round(_FAINTEST + (1 - _FAINTEST) * math.sqrt(count / most), 2) if count else 0.0

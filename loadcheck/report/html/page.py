@@ -10,6 +10,7 @@ from markupsafe import Markup
 from loadcheck.record.stored_history import read_history
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report import figures
+from loadcheck.report.headlines import EXPLAINED
 from loadcheck.report.html import matrices
 from loadcheck.report.html.bands import Bands
 from loadcheck.report.html.cards import Card
@@ -17,11 +18,18 @@ from loadcheck.report.html.charts import charts
 from loadcheck.report.html.embedding import figure_data, scripts, template
 from loadcheck.report.html.lane_figure import lane_figure
 from loadcheck.report.html.lanes import Lanes, lanes_of
+from loadcheck.report.next_steps import next_steps
+from loadcheck.report.notes import itself, notes
+from loadcheck.report.tables import still_to_see
 from loadcheck.report.text import inert
 
 _CARDS: Final = 50
 _PICTURED: Final = 20  # cards with lanes
 _ROWS: Final = 1_000  # of a table
+_FIGURES: Final = (
+    "amount", "is_upper_limit", "milliseconds", "plural", "rate", "seconds", "share", "threshold", "threshold_measured",
+    "threshold_name",
+)  # fmt: skip
 
 
 def page(run: StoredRun) -> str:
@@ -37,6 +45,8 @@ def page(run: StoredRun) -> str:
         .render(
             run=run,
             summary=run.summary,
+            explained=EXPLAINED.get(run.summary["exit_code"], ""),
+            next_steps=[step for step in next_steps(run.summary, run.findings, run.folder) if not step.by_page],
             cards=[Card.of(finding, lanes.get(finding["id"], ()), run.folder) for finding in findings],
             further=run.findings[_CARDS:],
             pictured=set(lanes),
@@ -45,6 +55,9 @@ def page(run: StoredRun) -> str:
             handoffs=matrices.handoffs(run.summary),
             checked=matrices.checked(run.summary),
             alike=matrices.alike(run.summary),
+            notes=list(notes(run.summary)),
+            itself=list(itself(run.summary)),
+            still_to_see=still_to_see,
             requests=list(run.summary["requests"].items())[:_ROWS],
             scenario=_scenario(run),
             figure_data=figure_data(drawn),
@@ -74,7 +87,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    for name in ("amount", "milliseconds", "plural", "rate", "seconds", "share", "threshold", "is_upper_limit"):
+    for name in _FIGURES:
         environment.globals[name] = getattr(figures, name)
     return environment
 

@@ -5,7 +5,7 @@
 
   // Bokeh draws on canvases, which no style sheet reaches: its texts and axes get the page's colours here.
   const paint = () => {
-    const ink = look("--ink"), dim = look("--dim"), paper = look("--paper");
+    const dark = Number(look("--dark")), ink = look("--ink"), dim = look("--dim"), paper = look("--paper");
     for (const doc of Bokeh.documents) for (const model of doc.all_models) {
       if (model.axis_label_text_color !== undefined && model.major_label_text_color !== undefined)
         model.setv({axis_label_text_color: ink, major_label_text_color: ink, axis_line_color: dim, major_tick_line_color: dim});
@@ -13,6 +13,10 @@
       else if (model.type === "Legend") model.setv({label_text_color: ink, background_fill_color: paper});
       else if (model.type === "Grid") model.setv({grid_line_color: dim});
       else if (model.type === "GlyphRenderer" && model.name === "named") model.glyph.setv({text_color: {value: ink}});
+      else if (model.type === "GlyphRenderer" && model.glyph.tags.length) {
+        const value = model.glyph.tags[dark];
+        model.glyph.setv({line_color: {value}, ...("fill_color" in model.glyph && {fill_color: {value}})});
+      }
     }
   };
 
