@@ -75,6 +75,7 @@ class Observations:
         directly: Rows that PostgreSQL shows the identity wrongly, asked without anything between.
         replayed: What led to the finding, one after another.
         stamped: Whether the wrong answer has a stamp, which showed the right settings.
+        mine: Whether that stamp has the nonce that was sent.
         outside: Whether it lacks the stamp that PostgREST itself puts on other answers to the request.
         straight: Whether nothing stands before PostgREST.
         mixed: Whether more answers of the run lost their settings, or ran in another's transaction, than were another
@@ -89,6 +90,7 @@ class Observations:
     directly: Trial = Trial()
     replayed: Trial = Trial()
     stamped: bool = False
+    mine: bool = False
     outside: bool = False
     straight: bool = False
     mixed: bool = False
@@ -123,6 +125,11 @@ _THROUGH: Final = "the rules themselves let it through"
 _TRIGGERED: Final = "a trigger or a rule may drop or rewrite what is written: look there first"
 _BY_ITSELF: Final = "nobody else was there: the table's own rules lose or move what is written"
 _ELSEWHERE: Final = "the stamp on the answer is another exchange's"
+_OF_ANOTHERS_TOKEN: Final = (
+    "the stamp on the answer has this exchange's nonce, and another identity's claims",
+    "PostgREST sets both at once, from the headers of one request",
+    "whatever stands before PostgREST sent this request on with another caller's token",
+)
 _NO_GATEWAY: Final = "more answers of the run were made without their settings, which no gateway can bring about"
 _MIXED: Final = "so transactions mix, and this query ran within another caller's"
 _NO_STAMP: Final = "the answer has no stamp, and PostgREST puts one on every answer to this request"
@@ -149,6 +156,8 @@ def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
 
 def _by_the_answer(seen: Observations, verdict: Verdict) -> Diagnosis | None:
     """Return what the answer itself tells; None where it tells too little."""
+    if verdict.cause is Cause.GATEWAY and seen.mine:
+        return Diagnosis(Cause.GATEWAY, _OF_ANOTHERS_TOKEN)
     if verdict.cause is Cause.GATEWAY and (acquitting := _no_gateway(seen)):
         return Diagnosis(Cause.TRANSACTION_FRAMING, acquitting)
     if verdict.cause is not Cause.UNDETERMINED:

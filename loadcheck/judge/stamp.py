@@ -109,9 +109,10 @@ def in_context(verdict: Verdict, stamp: Stamp | None, asked: Asked, earlier: Ear
         return verdict
     if earlier is not None and stamp.nonce == _NONE != stamp.digest and earlier.stamp == stamp:
         return _made_for_another(verdict, earlier.source, asked)
+    cause = Cause.GATEWAY if _of_anothers_token(stamp, asked) else Cause.TRANSACTION_FRAMING
     if verdict.ruling is Ruling.VIOLATION:
-        return replace(verdict, cause=Cause.TRANSACTION_FRAMING) if reason else verdict
-    return violation(Symptom.WRONG_CONTEXT, reason, cause=Cause.TRANSACTION_FRAMING)
+        return replace(verdict, cause=cause) if reason else verdict
+    return violation(Symptom.WRONG_CONTEXT, reason, cause=cause)
 
 
 def _elsewhere(verdict: Verdict, stamp: Stamp, asked: Asked) -> Verdict:
@@ -136,6 +137,15 @@ def _made_for_another(verdict: Verdict, source: int | None, asked: Asked) -> Ver
         reason = "the answer was made with the settings of another exchange"
         return violation(Symptom.WRONG_CONTEXT, reason, source=source, cause=cause)
     return violation(Symptom.WRONG_EXCHANGE, "the answer was made for another exchange", source=source, cause=cause)
+
+
+def _of_anothers_token(stamp: Stamp, asked: Asked) -> bool:
+    """Whether a request reached PostgREST with another's token: it sets nonce and claims at once, from one request.
+
+    Where it is PostgREST itself that was asked, nothing can have put another token there.
+    """
+    whole = stamp.nonce == asked.nonce and stamp.digest not in {_NONE, asked.digest}
+    return whole and stamp.role == asked.role and not asked.straight
 
 
 def _wrong_context(stamp: Stamp, asked: Asked, earlier: Earlier | None) -> str:

@@ -3,31 +3,39 @@
 from typing import Final
 
 from loadcheck.oracle.database import Database
+from loadcheck.oracle.suspects import Thing
 
-# A policy, or a function that anybody may call, that goes through a function marked IMMUTABLE which reads settings.
-_IMMUTABLE: Final = r"""
-    SELECT 'IMMUTABLE function ' || p.oid::regprocedure FROM pg_proc p
-    JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname !~ '^(pg_|information_schema)'
-    WHERE p.provolatile = 'i' AND p.prosrc ~* 'current_setting' ORDER BY 1"""
-
-_RELATION_HOLES: Final = """
-    SELECT CASE
+_RELATIONS: Final = """
+    SELECT c.relname, c.oid::regclass::text AS label,
+        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) ELSE '' END AS text,
+        coalesce((
+            SELECT string_agg(concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)), ' ')
+            FROM pg_policy WHERE polrelid = c.oid), '') AS rules,
+        CASE
         WHEN c.relkind = 'm' THEN 'materialized view ' || c.oid::regclass || ': row security does not reach it'
         WHEN c.relkind = 'v' AND NOT coalesce(c.reloptions::text ~ 'security_invoker=(true|on|1)', false)
             THEN 'view ' || c.oid::regclass || ': without security_invoker it reads as its owner'
         WHEN c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
             THEN 'table ' || c.oid::regclass || ': row security is not enabled'
-        WHEN c.relkind IN ('r', 'p') AND NOT c.relforcerowsecurity AND pg_get_userbyid(c.relowner) = $2
-            THEN 'table ' || c.oid::regclass || ': ' || $2 || ' owns it, and row security is not forced'
-        WHEN c.relkind IN ('r', 'p') THEN 'policies of table ' || c.oid::regclass
-        END
-    FROM pg_class c WHERE c.relname = ANY($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm')
-        AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'"""
+        WHEN c.relkind IN ('r', 'p') AND NOT c.relforcerowsecurity AND pg_get_userbyid(c.relowner) = $1
+            THEN 'table ' || c.oid::regclass || ': ' || $1 || ' owns it, and row security is not forced'
+        ELSE '' END AS hole
+    FROM pg_class c
+    WHERE c.relkind IN ('r', 'p', 'v', 'm') AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+    ORDER BY 2"""
 
-_FUNCTION_HOLES: Final = """
-    SELECT 'function ' || p.oid::regprocedure || ': SECURITY DEFINER, it reads as its owner' FROM pg_proc p
-    WHERE p.proname = ANY($1::text[]) AND p.prosecdef"""
+_FUNCTIONS: Final = """
+    SELECT p.proname, p.oid::regprocedure::text AS label, pg_get_functiondef(p.oid) AS text,
+        CASE WHEN p.prosecdef
+            THEN 'function ' || p.oid::regprocedure || ': SECURITY DEFINER, it reads as its owner'
+            ELSE '' END AS hole,
+        p.provolatile = 'i' AS immutable
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('c', 'internal')
+    WHERE p.prokind IN ('f', 'p') AND p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)' ORDER BY 2"""
 
+_POLICIES: Final = """
+    SELECT polname, pg_get_expr(polqual, polrelid) AS condition
+    FROM pg_policy WHERE polrelid = $1::text::regclass AND polcmd IN ('r', '*') AND polpermissive ORDER BY 1"""
 
 # A condition of `true` in the one policy for a command, or in one of several, which are joined by OR.
 _WRITE_HOLES: Final = """
@@ -44,24 +52,29 @@ _MEDDLERS: Final = """
     WHERE ev_class = $1::text::regclass AND ev_type <> '1' AND ev_enabled <> 'D' ORDER BY 1"""
 
 
-async def immutable_readers(database: Database) -> list[str]:
-    """Return the functions that are marked IMMUTABLE and read settings: plans keep what they once returned."""
-    async with database.reading() as connection:
-        return [record[0] for record in await connection.fetch(_IMMUTABLE)]
-
-
-async def holes(database: Database, names: list[str], role: str) -> list[str]:
-    """Return what lets rows through whoever asks.
+async def things(database: Database, role: str) -> list[Thing]:
+    """Return the relations and functions that are not PostgreSQL's own.
 
     Args:
         database: Where they are.
-        names: Of the tables, views and functions that a request names.
         role: The role that requests run as.
     """
     async with database.reading() as connection:
-        relations = await connection.fetch(_RELATION_HOLES, names, role)
-        functions = await connection.fetch(_FUNCTION_HOLES, names)
-    return [record[0] for record in (*functions, *relations) if record[0]]
+        relations = await connection.fetch(_RELATIONS, role)
+        functions = await connection.fetch(_FUNCTIONS)
+    return [
+        *(Thing(name, label, text, rules=rules, hole=hole) for name, label, text, rules, hole in relations),
+        *(
+            Thing(name, label, text, called=True, hole=hole, immutable=immutable)
+            for name, label, text, hole, immutable in functions
+        ),
+    ]
+
+
+async def policies(database: Database, relation: str) -> list[tuple[str, str]]:
+    """Return the name and the condition of each policy that lets rows of a table be read; its name is quoted."""
+    async with database.reading() as connection:
+        return [(name, condition) for name, condition in await connection.fetch(_POLICIES, relation)]
 
 
 async def write_holes(database: Database, relation: str) -> list[str]:

@@ -1,11 +1,12 @@
 """The parts of a run that need the target and the database, for as long as it lasts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadcheck.clock import Clock
+from loadcheck.engine.events import Exchange
 from loadcheck.engine.messages import Composer
 from loadcheck.engine.transport import Transport
 from loadcheck.engine.transports import transport_to
@@ -22,7 +23,11 @@ from loadcheck.scenario.load import LoadedScenario
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What sends, what knows the right answers, and what keeps both in step with the target."""
+    """What sends, what knows the right answers, and what keeps both in step with the target.
+
+    Attributes:
+        preflight: What was asked before the run.
+    """
 
     prepared: Prepared
     database: Database
@@ -31,6 +36,7 @@ class Parts:
     context: Context
     clockwatch: Clockwatch
     folder: Path
+    preflight: Sequence[Exchange]
 
     def at(self, url: str) -> "Parts":
         """Return the same parts, with everything sent to another place."""
@@ -67,9 +73,9 @@ async def put_together(
         preflight = Preflight(prepared, composer.compose, transport, clock)
         clockwatch = Clockwatch(prepared, preflight, observer, clock)
         await clockwatch.align()
-        await preflight.check()
+        asked = await preflight.check()
         observer.step(f"{target.url} answers and takes the tokens")
-        yield Parts(prepared, database, transport, composer, context, clockwatch, loaded.folder)
+        yield Parts(prepared, database, transport, composer, context, clockwatch, loaded.folder, asked)
 
 
 def _composer(prepared: Prepared, url: str, context: Context) -> Composer:

@@ -127,6 +127,8 @@ class Run:
                 desk = Desk(
                     population, parts.clockwatch, faults.recovery, tally, findings, history, series, watching, halt
                 )
+                for exchange in parts.preflight:
+                    desk.trail.add(exchange)
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
                 async with self._auditing(judging, desk) as audit:
                     async with self._sending(folder, parts, judging, desk, faults, audit) as load:

@@ -23,18 +23,26 @@ class Expected:
         source: Whether a finding must name whose rows or setting came.
         reproduced: Whether the fewest exchanges that show it are to be found each time; not where it takes a fault,
             rows as they were before the run wrote, or a server that ends now and then.
+        named: What of PostgreSQL's catalogue the reasoning must name; empty where nothing in it is at fault.
     """
 
     symptoms: frozenset[str]
     cause: str
     source: bool
     reproduced: bool
+    named: str
 
     @classmethod
     def of(cls, folder: Path) -> Self:
         """Read it from the leak's folder."""
         read: dict[str, Any] = yaml.safe_load((folder / "expected.yaml").read_text())
-        return cls(frozenset(read["symptom"]), read["cause"], read["source"], read.get("reproduced", True))
+        return cls(
+            symptoms=frozenset(read["symptom"]),
+            cause=read["cause"],
+            source=read["source"],
+            reproduced=read.get("reproduced", True),
+            named=read.get("named", ""),
+        )
 
     def shortfalls(self, findings: Sequence[FindingHead]) -> Iterator[str]:
         """Yield what is missing from, or wrong with, the findings of a run; nothing when they are as they must be."""

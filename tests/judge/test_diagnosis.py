@@ -102,6 +102,12 @@ def test_on_a_target_whose_transactions_mix_no_gateway_is_blamed_for_it() -> Non
     assert diagnose(tried, wrong(cause=Cause.GATEWAY)).cause is Cause.GATEWAY
 
 
+def test_a_gateway_that_sends_a_request_on_with_anothers_token_is_blamed_whatever_else_mixes() -> None:
+    diagnosis = diagnose(Observations(mine=True, mixed=True, compared=POOLERS), wrong(cause=Cause.GATEWAY))
+    assert (diagnosis.cause, len(diagnosis.reasoning)) == (Cause.GATEWAY, 3)
+    assert "another caller's token" in diagnosis.reasoning[-1]
+
+
 def test_what_shows_under_concurrency_past_the_pooler_too_stays_on_postgrests_connections() -> None:
     both = Comparison(Trial(9, 300), Trial(8, 300))
     seen = Observations(NEVER, fresh=True, directly=NEVER, replayed=NEVER, straight=True, compared=both)

@@ -48,7 +48,7 @@ def test_a_stamp_that_is_mine_changes_nothing_and_neither_does_none(verdict: Ver
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"digest": OTHER}, "another identity's claims"),
+        ({"digest": OTHER, "role": "none"}, "another identity's claims"),
         ({"digest": "-"}, "settings lost"),
         ({"nonce": "-", "digest": "-"}, "settings lost"),
         ({"role": "none"}, "role setting 'none'"),
@@ -61,8 +61,16 @@ def test_right_rows_in_the_wrong_context_are_a_violation(change: dict[str, str],
 
 
 def test_wrong_rows_in_the_wrong_context_are_explained_by_it() -> None:
-    verdict = in_context(WRONG, replace(MINE, digest=OTHER), ASKED)
+    verdict = in_context(WRONG, replace(MINE, digest="-"), ASKED)
     assert verdict == replace(WRONG, cause=Cause.TRANSACTION_FRAMING)
+
+
+def test_my_nonce_with_anothers_claims_is_a_gateways_doing_as_postgrest_takes_both_from_one_request() -> None:
+    verdict = in_context(OK, replace(MINE, digest=OTHER), ASKED)
+    assert (verdict.symptom, verdict.cause) == (Symptom.WRONG_CONTEXT, Cause.GATEWAY)
+    assert in_context(WRONG, replace(MINE, digest=OTHER), ASKED) == replace(WRONG, cause=Cause.GATEWAY)
+    straight = in_context(OK, replace(MINE, digest=OTHER), replace(ASKED, straight=True))
+    assert straight.cause is Cause.TRANSACTION_FRAMING
 
 
 def test_an_answer_made_for_another_identity_is_a_gateways_doing_whatever_its_rows() -> None:

@@ -28,6 +28,7 @@ _HEAD: Final = (
     "expected cause",
     "found",
     "source",
+    "at fault",
     "first at exchange",
     "reproduction",
     "twin",
@@ -53,6 +54,7 @@ class Leak:
         source_right: Whether every source that is named may be one.
         first: The first wrong exchange, counted from 1; 0 when there was none.
         reproduction: The fewest exchanges that show it again; empty when none were found.
+        reasoning: That of what was found most often.
     """
 
     symptom: str = ""
@@ -61,6 +63,7 @@ class Leak:
     source_right: bool = True
     first: int = 0
     reproduction: str = ""
+    reasoning: str = ""
 
     @classmethod
     def of(cls, findings: Sequence[StoredFinding]) -> Self:
@@ -76,7 +79,12 @@ class Leak:
             source_right=all(map(_may_be_the_source, findings)),
             first=min(each["seq"] for each in findings) + 1,
             reproduction=_length(shown["exchanges"], shown["repeat"], shown["concurrency"]) if shown else "",
+            reasoning="\n".join(found["reasoning"]),
         )
+
+    def names(self, culprit: str) -> bool:
+        """Whether the reasoning names what is at fault."""
+        return culprit in self.reasoning
 
     def keep(self, leak: str) -> None:
         """Leave it for the table."""
@@ -111,6 +119,7 @@ def _row(name: str, expected: Expected, leak: Leak, twin: Twin) -> list[str]:
         expected.cause,
         leak.cause or "-",
         leak.source or ("not named" if expected.source else "none"),
+        (expected.named if leak.names(expected.named) else "not named") if expected.named else "-",
         f"{leak.first:,}" if leak.first else "-",
         leak.reproduction or ("none found" if expected.reproduced else "-"),
         f"clean, {twin.ok:,} checked" if not twin.violation else f"{twin.violation:,} violations",
@@ -122,11 +131,14 @@ def _numbers(expected: dict[str, Expected], leaks: dict[str, Leak], twins: dict[
     explained = [name for name in found if leaks[name].cause == expected[name].cause]
     sources = [name for name in leaks if expected[name].source]
     right = [name for name in sources if leaks[name].source and leaks[name].source_right]
+    faulty = [name for name in leaks if expected[name].named]
+    named = [name for name in faulty if leaks[name].names(expected[name].named)]
     asked = [name for name in leaks if expected[name].reproduced]
     shown = [name for name in asked if leaks[name].reproduction]
     yield f"leaks detected: {_part(found, leaks)}"
     yield f"cause right: {_part(explained, leaks)}"
     yield f"source right wherever there is one: {_part(right, sources)}"
+    yield f"function, policy, view or table at fault named wherever there is one: {_part(named, faulty)}"
     yield f"minimal reproduction found where one is asked for: {_part(shown, asked)}"
     checked = sum(twin.ok + twin.violation for twin in twins.values())
     yield f"violations of the twins: {sum(twin.violation for twin in twins.values()):,} in {checked:,} answers checked"

@@ -33,6 +33,7 @@ def test_the_leak_is_found(folder: Path, tmp_path: Path) -> None:
     seen.keep(folder.name)
     assert ended.code == 1, ended.text
     assert list(expected.shortfalls(found)) == [], ended.text
+    assert seen.names(expected.named), seen.reasoning
     assert seen.source_right, [(each["symptom"], each["victim"], each["source"]) for each in found]
     if expected.reproduced:
         replays_red_on_the_leak_and_green_on_its_twin(folder, tmp_path, found)

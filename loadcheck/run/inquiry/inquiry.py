@@ -1,7 +1,6 @@
 """The inquiry after a run: each finding is asked about again, quietly, until its cause can be named."""
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,12 +17,14 @@ from loadcheck.judge.findings import Finding, Findings
 from loadcheck.judge.judge import Dispute
 from loadcheck.judge.stamp import stamp_of
 from loadcheck.judge.verdict import Cause, Symptom, Verdict
-from loadcheck.oracle.catalogue import holes, immutable_readers, meddlers, write_holes
+from loadcheck.oracle.catalogue import meddlers, things, write_holes
 from loadcheck.oracle.database import GONE
-from loadcheck.oracle.directly import seen_directly
+from loadcheck.oracle.directly import admitting, seen_directly
+from loadcheck.oracle.suspects import holes, immutable_readers, tables
 from loadcheck.oracle.written import quoted
 from loadcheck.run.inquiry.asking import Asking, is_wrong
 from loadcheck.run.inquiry.rewriting import Rewriting
+from loadcheck.scenario.request import Request
 
 _ALONE_TIMES: Final = 3
 _REPLAYED_ON_A_TARGET: Final = 60
@@ -45,6 +46,14 @@ _ASKED_AGAIN: Final = frozenset(
         Symptom.WRONG_HEADERS,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspects:
+    """What the catalogue shows behind a request, in words: functions that plans keep, and holes."""
+
+    immutable: Sequence[str]
+    holes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +95,10 @@ class Inquiry:
     def _at_sight(self, finding: Finding) -> Observations:
         """Return what the wrong answer itself shows."""
         answer, straight = finding.first.answer, self.asking.parts.context.straight
-        stamped = answer is not None and stamp_of(answer) is not None
-        of_rows = finding.symptom in _OF_ROWS
-        outside = straight and of_rows and not stamped and self.stamped(finding.request)
-        return Observations(stamped=stamped, straight=straight, outside=outside)
+        stamp = None if answer is None else stamp_of(answer)
+        mine = stamp is not None and stamp.nonce == self.asking.parts.context.asked(finding.first.draw).nonce
+        outside = straight and finding.symptom in _OF_ROWS and stamp is None and self.stamped(finding.request)
+        return Observations(stamped=stamp is not None, mine=mine, straight=straight, outside=outside)
 
     async def _compare(self, finding: Finding) -> Comparison:
         """Send what led to a finding under the same concurrency again, with the pooler and past it."""
@@ -131,16 +140,34 @@ class Inquiry:
     async def _observe(self, finding: Finding, seen: Observations) -> Observations:
         parts = self.asking.parts
         request = parts.prepared.scenario.requests[finding.request]
-        names = re.findall(r"[A-Za-z_][A-Za-z0-9_]*", request.path)
+        suspects = await self._suspects(finding, request)
         return replace(
             seen,
             alone=await self._alone(finding.first.draw),
             fresh=self.asking.embedded,
             directly=await self._directly(finding, request.path),
             replayed=await self._replay(finding),
-            immutable=await immutable_readers(parts.database),
-            holes=await holes(parts.database, names, parts.prepared.scenario.stack.role),
+            immutable=suspects.immutable,
+            holes=suspects.holes,
         )
+
+    async def _suspects(self, finding: Finding, request: Request) -> _Suspects:
+        """Look in the catalogue behind what the request names, and behind what is called before it."""
+        stack, database = self.asking.parts.prepared.scenario.stack, self.asking.parts.database
+        there = await things(database, stack.role)
+        through = holes(there, request.path)
+        if not through:
+            for table in tables(there, request.path):
+                through += await write_holes(database, table) + await self._admitting(finding, table)
+        before = f"rpc/{stack.postgrest.get('db-pre-request', '')}"
+        return _Suspects(immutable_readers(there, f"{request.path} {before}"), through)
+
+    async def _admitting(self, finding: Finding, table: str) -> list[str]:
+        oracle, database = self.asking.parts.prepared.oracle, self.asking.parts.database
+        try:
+            return await admitting(oracle, database, finding.victim, table, finding.verdict.evidence.wrong)
+        except (LoadcheckError, asyncpg.PostgresError):
+            return [f"policies of table {table}"]  # the identity cannot be taken on, or may not ask like that
 
     async def _alone(self, draw: Draw) -> Trial:
         if not self.asking.may_send(draw):

@@ -6,6 +6,7 @@ from loadcheck.judge.findings import Finding
 from loadcheck.judge.stamp import stamp_of
 from loadcheck.judge.verdict import Cause
 
+_BY_ITS_CLAIMS = frozenset({Cause.TRANSACTION_FRAMING, Cause.GATEWAY})
 _LEFT_ON_A_BACKEND = frozenset({Cause.SESSION_STATE, Cause.PLAN_CACHE})
 
 
@@ -16,7 +17,7 @@ def source_of(finding: Finding, digests: Sequence[str]) -> int | None:
         finding: After its cause was named and its reproduction sought.
         digests: The claims digest of each identity.
     """
-    if finding.cause is Cause.TRANSACTION_FRAMING:
+    if finding.cause in _BY_ITS_CLAIMS:
         return _by_claims(finding, digests)
     if finding.cause in _LEFT_ON_A_BACKEND:
         return _by_poison(finding)

@@ -5,13 +5,13 @@ What would otherwise be 10,000 identical violations is told once, with the next 
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Final
 from uuid import UUID
 
 from loadcheck.clock import Clock
-from loadcheck.engine.events import Answer, Draw, Lost
+from loadcheck.engine.events import Answer, Draw, Exchange, Lost
 from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
@@ -63,8 +63,12 @@ class Preflight:
         ahead = theirs - (before + self.clock.wall()) / 2
         return ahead if abs(ahead) > _SKEW_S else 0.0
 
-    async def check(self) -> None:
+    async def check(self) -> list[Exchange]:
         """Ask for each request once.
+
+        Returns:
+            What was asked: it may have left something on a backend, so the run's trail begins with it. Its numbers are
+            below those of the run, as it came before.
 
         Raises:
             EnvironmentProblem: nothing answers at the target, or it refuses every token.
@@ -73,7 +77,7 @@ class Preflight:
         probes = list(self._probes())
         answers = [await self._ask(self.compose(probe)) for probe in probes]
         if not answers:
-            return
+            return []
         await self._refuse_wrong_key(probes, answers)
         self._refuse_outage(answers)
         self._refuse_no_json(probes, answers)
@@ -84,6 +88,8 @@ class Preflight:
                 f"Is {self.url} the right PostgREST? Is the table in a schema of db-schemas, and was the schema cache "
                 "reloaded since it was made (NOTIFY pgrst, 'reload schema')?",
             )
+        asked = enumerate(zip(probes, answers, strict=True), start=-len(probes))
+        return [Exchange(replace(probe, seq=seq), 0, 0.0, 0.0, 0.0, answer) for seq, (probe, answer) in asked]
 
     async def _refuse_wrong_key(self, probes: Sequence[Draw], answers: Sequence[Answer]) -> None:
         """Tell a wrong key, which refuses everybody, from a token that is refused now and then."""
