@@ -17,14 +17,13 @@ from loadcheck.judge.findings import Finding, Findings
 from loadcheck.judge.judge import Dispute
 from loadcheck.judge.stamp import stamp_of
 from loadcheck.judge.verdict import Cause, Symptom, Verdict
-from loadcheck.oracle.catalogue import meddlers, things, write_holes
+from loadcheck.oracle.catalogue import meddlers, write_holes
 from loadcheck.oracle.database import GONE
-from loadcheck.oracle.directly import admitting, seen_directly
-from loadcheck.oracle.suspects import holes, immutable_readers, tables
+from loadcheck.oracle.directly import seen_directly
 from loadcheck.oracle.written import quoted
 from loadcheck.run.inquiry.asking import Asking, is_wrong
 from loadcheck.run.inquiry.rewriting import Rewriting
-from loadcheck.scenario.request import Request
+from loadcheck.run.inquiry.suspects import suspects
 
 _ALONE_TIMES: Final = 3
 _REPLAYED_ON_A_TARGET: Final = 60
@@ -46,14 +45,6 @@ _ASKED_AGAIN: Final = frozenset(
         Symptom.WRONG_HEADERS,
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Suspects:
-    """What the catalogue shows behind a request, in words: functions that plans keep, and holes."""
-
-    immutable: Sequence[str]
-    holes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,34 +131,16 @@ class Inquiry:
     async def _observe(self, finding: Finding, seen: Observations) -> Observations:
         parts = self.asking.parts
         request = parts.prepared.scenario.requests[finding.request]
-        suspects = await self._suspects(finding, request)
+        suspected = await suspects(self.asking, finding, request)
         return replace(
             seen,
             alone=await self._alone(finding.first.draw),
             fresh=self.asking.embedded,
             directly=await self._directly(finding, request.path),
             replayed=await self._replay(finding),
-            immutable=suspects.immutable,
-            holes=suspects.holes,
+            immutable=suspected.immutable,
+            holes=suspected.holes,
         )
-
-    async def _suspects(self, finding: Finding, request: Request) -> _Suspects:
-        """Look in the catalogue behind what the request names, and behind what is called before it."""
-        stack, database = self.asking.parts.prepared.scenario.stack, self.asking.parts.database
-        there = await things(database, stack.role)
-        through = holes(there, request.path)
-        if not through:
-            for table in tables(there, request.path):
-                through += await write_holes(database, table) + await self._admitting(finding, table)
-        before = f"rpc/{stack.postgrest.get('db-pre-request', '')}"
-        return _Suspects(immutable_readers(there, f"{request.path} {before}"), through)
-
-    async def _admitting(self, finding: Finding, table: str) -> list[str]:
-        oracle, database = self.asking.parts.prepared.oracle, self.asking.parts.database
-        try:
-            return await admitting(oracle, database, finding.victim, table, finding.verdict.evidence.wrong)
-        except (LoadcheckError, asyncpg.PostgresError):
-            return [f"policies of table {table}"]  # the identity cannot be taken on, or may not ask like that
 
     async def _alone(self, draw: Draw) -> Trial:
         if not self.asking.may_send(draw):
