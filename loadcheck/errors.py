@@ -39,6 +39,12 @@ class UsageProblem(LoadcheckError):
     exit_code = ExitCode.USAGE
 
 
+class NothingToCheck(LoadcheckError):
+    """There is nobody to ask, or nothing to ask for: a run would prove nothing."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
 class EnvironmentProblem(LoadcheckError):
     """The target, the database or the embedded stack is not usable."""
 

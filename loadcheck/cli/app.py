@@ -3,7 +3,6 @@
 import os
 import sys
 import traceback
-from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -24,12 +23,8 @@ for _module in (run, demo, selftest, init, doctor, up, check, token, recheck, re
     cli.add_command(_module.command)
 
 
-def main() -> NoReturn:
-    """Run the command line and leave with one of the documented exit codes."""
-    sys.exit(_exit_code())
-
-
-def _exit_code() -> int:
+def exit_code() -> int:
+    """Run the command line and return one of the documented exit codes; tell every error."""
     try:
         return int(cli.main(standalone_mode=False) or ExitCode.PASS)
     except click.ClickException as mistake:

@@ -110,10 +110,16 @@ class Diagnosis:
 # With which codes a policy refuses: none for rows that are not shown, a right or a check that lacks, a loop.
 _OF_POLICIES: Final = frozenset({"", "42501", "42P17"})
 
+# What lets rows through or holds them back changes neither their values nor the headers.
+_NO_POLICYS: Final = frozenset({Symptom.ALTERED_ROWS, Symptom.WRONG_HEADERS})
+
 _Conclusion = tuple[Cause, str]
 
 _ALWAYS: Final = "wrong even where nobody was before: the rules themselves let it through"
 _REFUSED: Final = "refused even where nobody was before: it is the request that fails, whoever had the backend"
+_SENT: Final = (
+    "wrong even where nobody was before: it is how the target answers, whoever asks; does the scenario expect the same?"
+)
 _RULES: Final = "PostgreSQL itself shows it so: the rules themselves let it through"
 _SEQUENCE: Final = "wrong after others, one at a time: something stays on the connection"
 _CONCURRENCY: Final = "right one at a time, wrong under concurrency: statements of several callers mix"
@@ -150,7 +156,7 @@ def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
         return told
     if not (seen.alone.asked or seen.directly.asked):
         return Diagnosis(Cause.UNDETERMINED, ())
-    cause, conclusion = _on_fresh_backends(seen, verdict.code) if seen.fresh else _on_used_backends(seen)
+    cause, conclusion = _on_fresh_backends(seen, verdict) if seen.fresh else _on_used_backends(seen)
     return Diagnosis(cause, (*_told(seen), conclusion))
 
 
@@ -218,9 +224,11 @@ def _told(seen: Observations) -> tuple[str, str]:
     )
 
 
-def _on_fresh_backends(seen: Observations, code: str) -> _Conclusion:
-    if seen.alone.always and code not in _OF_POLICIES:
+def _on_fresh_backends(seen: Observations, verdict: Verdict) -> _Conclusion:
+    if seen.alone.always and verdict.code not in _OF_POLICIES:
         return Cause.UNDETERMINED, _REFUSED
+    if seen.alone.always and verdict.symptom in _NO_POLICYS and not seen.directly.wrong:
+        return Cause.UNDETERMINED, _SENT
     if seen.alone.always:
         return (Cause.UNDETERMINED, _BETWEEN) if seen.directly.never else _policy(seen, _ALWAYS)
     if seen.replayed.wrong:

@@ -177,7 +177,12 @@ def place(dsn: str) -> str:
 
 def _cannot_connect(dsn: str, error: Exception) -> EnvironmentProblem:
     kind = Away if isinstance(error, _PASSING) else EnvironmentProblem
-    return kind(f"the oracle cannot connect to {place(dsn)}: {_why(error)}", _CONNECT_ADVICE.get(type(error), _CHECK))
+    advice = _WITHOUT_TLS if _refused_tls(error) else _CONNECT_ADVICE.get(type(error), _CHECK)
+    return kind(f"the oracle cannot connect to {place(dsn)}: {_why(error)}", advice)
+
+
+def _refused_tls(error: Exception) -> bool:
+    return isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error)
 
 
 def _why(error: Exception) -> str:
@@ -187,6 +192,8 @@ def _why(error: Exception) -> str:
         return f"TLS failed: {error.reason}"
     if isinstance(error, asyncpg.PostgresError):
         return f"{error.args[0]} ({error.sqlstate})"
+    if _refused_tls(error):
+        return "the server does not speak TLS"
     if isinstance(error, OSError):
         return error.strerror or "no connection"
     # Parsing errors of a DSN quote it, password and all.
@@ -194,6 +201,7 @@ def _why(error: Exception) -> str:
 
 
 _PASSING: Final = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, ConnectionError, TimeoutError)
+_WITHOUT_TLS: Final = "Leave sslmode out of --database (target.database), or switch TLS on in the server."
 _CHECK: Final = (
     "Check --database (target.database): postgresql://role:password@host:5432/name?sslmode=require\n"
     "Special characters in the password must be percent-encoded."

@@ -105,11 +105,11 @@ def _checked(summary: Summary) -> Iterator[str]:
         f"{checked:,} of {plural(counts['sent'], 'exchange')} checked: {counts['ok']:,} ok,"
         f" {plural(counts['violation'], 'violation')}, {counts['unknown']:,} unknown"
     )
-    reached = (coverage["backends"], "backends"), (coverage["handoffs"], "handoffs")
-    known = [f"{value:,} {name}" for value, name in reached if value is not None]
+    reached = (coverage["backends"], "backend"), (coverage["handoffs"], "handoff")
+    known = [plural(value, name) for value, name in reached if value is not None]
     kinds = coverage["distinct_handoffs"]
     between = [] if kinds is None else [f"{plural(kinds, 'kind')} of handoffs"]
-    yield ", ".join([f"{coverage['identities']:,} identities", *known, *between])
+    yield ", ".join([plural(coverage["identities"], "identity", "identities"), *known, *between])
     p50, p99 = (milliseconds(summary["latency_ms"][percent]) for percent in ("p50", "p99"))
     measured = sum(phase["duration_s"] for phase in summary["phases"] if phase["measure"])
     span = f"{seconds(measured)} measured ({seconds(summary['duration_s'])} in all)"

@@ -44,8 +44,9 @@ def _unchecked(scenario: Scenario, tally: Tally) -> Iterator[str]:
     for request, timed in zip(scenario.requests, tally.requests, strict=True):
         if request.weight and not timed.counts.checked:
             yield f"request {request.name!r}"
-    for mix, counts in zip(scenario.identities, tally.mixes, strict=True):
-        if mix.weight and not counts.checked:
+    made = {identity.mix for identity in tally.population}
+    for index, (mix, counts) in enumerate(zip(scenario.identities, tally.mixes, strict=True)):
+        if mix.weight and index in made and not counts.checked:
             yield f"identity {mix.name!r}"
 
 

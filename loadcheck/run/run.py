@@ -259,6 +259,7 @@ class Run:
         for request in judging.canaries.passed:
             name = self._scenario.requests[request].name
             blind.append(f"request {name!r} is blind: an answer of another identity was taken for right (a canary)")
+        blind += self._nobody(prepared)
         blind += unmade_faults(facts.faults)
         blind += facts.writes["doubts"] if facts.writes else []
         blind += [f"{sentence} ({times} times)" for sentence, times in Counter(self._powers.lookout.revivals).items()]
@@ -266,6 +267,11 @@ class Run:
         interrupted = self._interruption.code
         seen = figures(self._scenario, desk.tally, desk.findings, blind, facts, interrupted)
         return decide(seen, self._scenario.thresholds)
+
+    def _nobody(self, prepared: Prepared) -> Iterator[str]:
+        for mix, members in zip(self._scenario.identities, prepared.population.ranges, strict=True):
+            if not members:
+                yield f"identity {mix.name!r} is nobody, for its `from` reads no row: is the table filled?"
 
     def _blind(self, prepared: Prepared, facts: RunFacts) -> list[str]:
         blind = [*blindness(self._scenario, prepared.population, prepared.expectations, prepared.oracle)]

@@ -26,6 +26,7 @@ from loadcheck.scenario.writing import check_writing
 _STATUSES: Final = range(100, 600)
 _NO_BODY: Final = frozenset({"GET", "HEAD"})
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_JSON: Final = re.compile(r"json|\*|\{", re.IGNORECASE)
 _UNSENDABLE: Final = re.compile(r"[\r\n\0]")
 
 
@@ -98,6 +99,7 @@ class _Checks:
             self._header((*loc, "headers", name), name, value)
             self._placeholders((*loc, "headers", name), value, known)
         self._placeholders((*loc, "body"), request.body, known)
+        self._format((*loc, "headers"), request)
         if request.body is not None and request.method in _NO_BODY:
             self._add((*loc, "body"), f"{request.method} has no body", "leave it out, or is it a post?")
         if request.method == "HEAD":
@@ -109,6 +111,15 @@ class _Checks:
             self.problems.add(self.document.key_place(loc), f"`{name}` cannot be the name of a header")
         if _UNSENDABLE.search(value):
             self._add(loc, "a header cannot hold a line break", "put it into one line")
+
+    def _format(self, loc: Loc, request: Request) -> None:
+        """Only JSON can be held against rows."""
+        wanted = request.header("accept")
+        compared = {"rows", "rows_as_identity", "written", "json_"} & request.expect.model_fields_set
+        if compared and wanted and not _JSON.search(wanted):
+            name = next(name for name in request.headers if name.lower() == "accept")
+            hint = "leave Accept out, or expect `status` and `headers` only"
+            self._add((*loc, name), f"{wanted} cannot be held against `{compared.pop().rstrip('_')}`, JSON can", hint)
 
     def _no_body_expected(self, loc: Loc, expect: Expect) -> None:
         for key in {"rows", "rows_as_identity", "json"} & {name.rstrip("_") for name in expect.model_fields_set}:

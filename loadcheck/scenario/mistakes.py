@@ -151,6 +151,8 @@ def _name(path: Loc) -> str:
 
 
 def _unknown_key(mistake: _Mistake, name: str) -> tuple[str, Hint]:
+    if mistake.error["input"] is None and " " in name:
+        return f"unknown key `{name}`", "within { } a comma ends a value: put a text that has one in quotes"
     return f"unknown key `{name}`", lambda: did_you_mean(name, keys_at(mistake.path[:-1]))
 
 

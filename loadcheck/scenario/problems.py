@@ -72,6 +72,7 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: dict[tuple[Place, str], Hint] = {}
+        self._unreadable: set[Place] = set()
 
     def add(self, place: Place, message: str, hint: Hint = "") -> None:
         """Keep a mistake.
@@ -81,7 +82,13 @@ class Problems:
             message: What is wrong.
             hint: What was meant.
         """
-        self._found.setdefault((place, message), hint)
+        if place not in self._unreadable:
+            self._found.setdefault((place, message), hint)
+
+    def add_unreadable(self, place: Place, message: str, hint: Hint = "") -> None:
+        """Keep a mistake for which nobody knows what stands there: nothing more is told of that place."""
+        self.add(place, message, hint)
+        self._unreadable.add(place)
 
     def raise_if_any(self) -> None:
         """Raise what was found.

@@ -165,10 +165,11 @@ class _Reader:
                 return substitute(written, self._environ)
             return plain_scalar(written) if event.implicit[0] else str(written)
         except VariableError as error:
-            self._problems.add(place, error.message, self._variable_hint(error))
+            self._problems.add_unreadable(place, error.message, self._variable_hint(error))
         except ValueError as error:
             self._problems.add(place, str(error), "put it in quotes")
-        return str(written)
+        # A name that no variable has must not look like a placeholder, too.
+        return str(written).replace("${", "$")
 
     def _variable_hint(self, error: VariableError) -> Callable[[], str]:
         def hint() -> str:

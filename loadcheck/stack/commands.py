@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from loadcheck.errors import EnvironmentProblem
 from loadcheck.scenario.stack import Program
 from loadcheck.stack.account import private_folder
 from loadcheck.stack.launch import Launcher, port_answers
 from loadcheck.stack.ports import on_free_ports
 from loadcheck.stack.processes import Order, Process
 
+_ADVICE: Final = "Its program must be on the PATH, or be named as seen from the scenario's folder, such as ./proxy"
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 
 
@@ -37,7 +39,10 @@ async def run_command(
     async def start(ports: tuple[int, ...]) -> tuple[int, Process]:
         known = {**values, "port": str(ports[0]), "folder": str(own), "python": sys.executable}
         argv = tuple(_filled(word, known) for word in shlex.split(command.run))
-        process = await launcher.launch(Order(name, argv, os.environ, folder), lambda: port_answers(ports[0]))
+        try:
+            process = await launcher.launch(Order(name, argv, os.environ, folder), lambda: port_answers(ports[0]))
+        except EnvironmentProblem as problem:
+            raise EnvironmentProblem(problem.message, problem.advice or _ADVICE) from None
         return ports[0], process
 
     return await on_free_ports(1, start)

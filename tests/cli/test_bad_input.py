@@ -101,6 +101,13 @@ def test_a_wrong_database_password(target: Target, tmp_path: Path) -> None:
     assert "wr0ng-passw0rd" not in ended.text
 
 
+def test_a_server_without_tls(target: Target, tmp_path: Path) -> None:
+    required = f"{target.given['--database']}?sslmode=require"
+    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run", database=required)
+    assert ended.code == 5
+    assert "the server does not speak TLS" in ended.err
+
+
 def test_no_database_at_the_dsn(target: Target, tmp_path: Path) -> None:
     dsn = "postgresql://role:hidden-pw@127.0.0.1:9/none"
     ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run", database=dsn)
@@ -150,6 +157,20 @@ def test_an_empty_table_is_inconclusive(target: Target, tmp_path: Path) -> None:
     ended = run(target, scenario(tmp_path, nobody), "--out", tmp_path / "run")
     assert ended.code == 2
     assert "no row to leak" in ended.out
+
+
+def test_identities_that_no_row_makes_are_inconclusive(target: Target, tmp_path: Path) -> None:
+    nobody = scenario(tmp_path, LIST)
+    claims = '{role: role_readwrite, user_type: "{keeper}"}'
+    listed = f"{{name: listed, from: SELECT keeper FROM pets WHERE false, claims: {claims}}}"
+    nobody.write_text(nobody.read_text().replace("requests:", f"  - {listed}\nrequests:", 1))
+    ended = run(target, nobody, "--out", tmp_path / "run")
+    assert ended.code == 2
+    assert "identity 'listed' is nobody, for its `from` reads no row" in " ".join(ended.out.split())
+    nobody.write_text(re.sub(r"  - {name: keeper.*\n", "", nobody.read_text()))
+    ended = run(target, nobody, "--out", tmp_path / "nobody")
+    assert ended.code == 2
+    assert "no row is read, so nobody can ask for anything" in ended.err
 
 
 def test_an_output_folder_that_cannot_be_written(target: Target, tmp_path: Path) -> None:
@@ -209,6 +230,11 @@ def _html(to: socketserver.StreamRequestHandler) -> None:
     to.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
 
 
+def _moved(to: socketserver.StreamRequestHandler) -> None:
+    moved = b"HTTP/1.1 301 Moved\r\nLocation: https://other.example/pets?token=x\r\nContent-Length: 0\r\n\r\n"
+    to.wfile.write(moved)
+
+
 def _silence(to: socketserver.StreamRequestHandler) -> None:
     to.rfile.read()
 
@@ -224,6 +250,7 @@ def _flood(to: socketserver.StreamRequestHandler) -> None:
     ("serve", "timeout", "message"),
     [
         (_html, "5m", "answers request 'list' with text/html, not with JSON"),
+        (_moved, "5m", "redirects every request (301)\nNone is followed. They lead to https://other.example: is that"),
         (_silence, "1s", "no answer within 1 s"),
         (_flood, "5m", "too large an answer"),
     ],

@@ -2,13 +2,15 @@
 
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.command import PATIENCE_S, SCENARIOS, history, loadcheck, read_until, started, summary
+from tests.cli.command import PATIENCE_S, REPOSITORY, SCENARIOS, history, loadcheck, read_until, started, summary
 from tests.cli.processes import descendants, gone
 from tests.cli.target import Target, kept
 
@@ -111,6 +113,12 @@ def test_policy_by_current_user_cannot_tell_identities_apart_and_says_so(tmp_pat
     ended = loadcheck("run", SCENARIOS / "pets-current-user.yaml", "--out", tmp_path / "run")
     assert ended.code == 2, ended.text
     assert "every identity expects the same rows" in ended.out
+
+
+def test_an_interrupt_before_it_has_begun_is_told_by_the_exit_code_alone() -> None:
+    command = [sys.executable, "-m", "tests.cli.interrupted", "run", str(PETS)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=PATIENCE_S, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 def test_the_first_interrupt_ends_the_load_and_still_reports(target: Target, tmp_path: Path) -> None:

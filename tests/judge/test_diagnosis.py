@@ -11,8 +11,8 @@ NEVER, ALWAYS, SOMETIMES, UNTRIED = Trial(0, 3), Trial(3, 3), Trial(1, 50), Tria
 READER = ("IMMUTABLE function who()",)
 
 
-def wrong(code: str = "", cause: Cause = Cause.UNDETERMINED) -> Verdict:
-    return Verdict(Ruling.VIOLATION, Symptom.SWAPPED, code=code, cause=cause)
+def wrong(code: str = "", cause: Cause = Cause.UNDETERMINED, symptom: Symptom = Symptom.SWAPPED) -> Verdict:
+    return Verdict(Ruling.VIOLATION, symptom, code=code, cause=cause)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,20 @@ def test_on_fresh_backends(
     diagnosis = diagnose(seen, wrong(code))
     assert diagnosis.cause is cause
     assert len(diagnosis.reasoning) == (3 if alone.asked or code else 0)
+
+
+@pytest.mark.parametrize(
+    ("symptom", "directly", "cause"),
+    [
+        (Symptom.WRONG_HEADERS, UNTRIED, Cause.UNDETERMINED),
+        (Symptom.ALTERED_ROWS, UNTRIED, Cause.UNDETERMINED),
+        (Symptom.ALTERED_ROWS, ALWAYS, Cause.POLICY),
+        (Symptom.MISSING_ROWS, UNTRIED, Cause.POLICY),
+    ],
+)
+def test_no_policy_changes_values_or_headers(symptom: Symptom, directly: Trial, cause: Cause) -> None:
+    seen = Observations(ALWAYS, fresh=True, directly=directly, replayed=ALWAYS)
+    assert diagnose(seen, wrong(symptom=symptom)).cause is cause
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,16 @@ def of(folder: Path, text: str) -> list[str]:
         ("get: '/p', body: 1", "5:39: GET has no body\n    leave it out, or is it a post?"),
         ("get: '/p', as: [A, c]", "5:38: no identity is called `A`\n    did you mean `a`?"),
         ("get: '/p', headers: {'a b': x}", "5:43: `a b` cannot be the name of a header"),
+        (
+            "get: /p, headers: {accept: text/csv}",
+            "5:49: text/csv cannot be held against `rows`, JSON can\n    leave Accept out, or expect `status` and ",
+        ),
         ('get: "/p\\nq"', "5:27: a path cannot hold a line break\n    put it into one line"),
         ('get: /p, headers: {a: "b\\r\\nc"}', "5:44: a header cannot hold a line break\n    put it into one line"),
     ],
 )
 def test_mistakes_in_a_request(tmp_path: Path, request_: str, problem: str) -> None:
-    text = HEAD + f"requests: [{{name: q, {request_}, expect: {{status: 200}}}}]\n"
+    text = HEAD + f"requests: [{{name: q, {request_}, expect: {{status: 200, rows: []}}}}]\n"
     assert any(one.startswith(problem) for one in of(tmp_path, text)), of(tmp_path, text)
 
 
@@ -59,6 +63,10 @@ def test_mistakes_in_a_request(tmp_path: Path, request_: str, problem: str) -> N
         ("rows: [{a: '{usr}'}]", "{usr} is neither a claim nor a variable here\n    did you mean `user`?"),
         ("headers: {L: '/p/{usr}'}", "{usr} is neither a claim nor a variable here\n    did you mean `user`?"),
         ("json: ['{usr}']", "{usr} is neither a claim nor a variable here\n    did you mean `user`?"),
+        (
+            "{rows: SELECT id, user FROM p}",
+            "unknown key `user FROM p`\n    within { } a comma ends a value: put a text that has one in quotes",
+        ),
         ("{}", "expects nothing, so nothing would be checked: add rows, status or another"),
         ("rows:", "expects nothing, so nothing would be checked: add rows, status or another"),
     ],

@@ -32,8 +32,9 @@ def test_what_is_no_reference_is_refused(text: str) -> None:
 
 
 def test_an_unset_variable_is_told_at_its_line(tmp_path: Path) -> None:
-    text = MINIMAL + "target:\n  url: http://${HOST}/\n  database: ${LOADCHECK_DATABSE}\n"
+    text = MINIMAL.replace("t-{n}", "t-${N}") + "target:\n  url: ${HOST}\n  database: ${LOADCHECK_DATABSE}\n"
     assert told(tmp_path, text, LOADCHECK_DATABASE="postgres://secret") == [
+        "scenario.yaml:3:59: the variable N is not set\n    set it, or give a default: ${N:-…}",
         "scenario.yaml:7:8: the variable HOST is not set\n    set it, or give a default: ${HOST:-…}",
         "scenario.yaml:8:13: the variable LOADCHECK_DATABSE is not set\n    did you mean ${LOADCHECK_DATABASE}?",
     ]

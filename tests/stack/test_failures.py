@@ -111,6 +111,7 @@ async def test_a_gateway_that_is_not_there() -> None:
     problem = await refused({"gateway": {"run": "./no-such-program {port}"}})
     assert problem.message.startswith("gateway cannot be started")
     assert "no-such-program" in problem.message
+    assert "scenario's folder" in problem.advice
 
 
 @pytest.mark.parametrize(

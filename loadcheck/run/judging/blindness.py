@@ -42,12 +42,18 @@ def blind_spots(
         ]
         different = len(set(answers))
         if answers and different <= len(answers) * _OF_THEIR_OWN:
-            yield (
-                f"request {model.name!r}: {len(answers):,} identities expect {different:,} different answers; "
-                "between those that expect the same, no leak can show"
-            )
+            yield f"request {model.name!r}: {_likeness(len(answers), different)}"
         if model.writes is None and not any(_shows_whose(expectations.of(request, mix)) for mix in mixes):
             yield f"request {model.name!r} compares nothing that tells whose answer came, such as rows"
+
+
+def _likeness(identities: int, different: int) -> str:
+    if different == 1:
+        return f"all {identities:,} identities expect the same answer; no leak can show"
+    return (
+        f"{identities:,} identities expect {different:,} different answers; "
+        "between those that expect the same, no leak can show"
+    )
 
 
 def _shows_whose(expectation: Expectation) -> bool:

@@ -19,5 +19,10 @@ def covered(coverage: Coverage, tally: Tally) -> dict[str, Any]:
     return {
         "coverage": asdict(reached),
         "reach": stored_reach(coverage, tally.scenario, clean=clean),
-        "leak_rate_upper_95": upper_95(reached.handoffs) if clean else None,
+        "leak_rate_upper_95": upper_95(reached.handoffs) if clean and _telling(coverage) else None,
     }
+
+
+def _telling(coverage: Coverage) -> bool:
+    """Whether there was an answer that a leak would have changed."""
+    return any(shape.exposed for shape in coverage.run.shapes)

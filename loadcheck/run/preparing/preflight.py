@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urljoin, urlsplit
 from uuid import UUID
 
 from loadcheck.clock import Clock
@@ -23,6 +24,7 @@ from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.request import Choice, IntRange, Variable
 
 _OK: Final = 200
+_REDIRECTS: Final = range(300, 400)
 _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
 _MIXES_TRIED: Final = 5
@@ -80,6 +82,7 @@ class Preflight:
             return []
         await self._refuse_wrong_key(probes, answers)
         self._refuse_outage(answers)
+        self._refuse_redirects(answers)
         self._refuse_no_json(probes, answers)
         missing = [self._not_served(probe, answer) for probe, answer in zip(probes, answers, strict=True)]
         if any(missing):
@@ -114,6 +117,15 @@ class Preflight:
             raise EnvironmentProblem(
                 f"{self.url} answers every request with {status}{f' ({code})' if code else ''}",
                 "It is up, but what stands behind it is not: look at its log, its db-uri, and the pooler.",
+            )
+
+    def _refuse_redirects(self, answers: Sequence[Answer]) -> None:
+        """Tell an address that only leads elsewhere, such as from http to https."""
+        if all(answer.status in _REDIRECTS for answer in answers):
+            there = urlsplit(urljoin(self.url, answers[0].headers.get("location", "")))
+            raise EnvironmentProblem(
+                f"{self.url} redirects every request ({answers[0].status})",
+                f"None is followed. They lead to {there.scheme}://{there.netloc}: is that what --url should name?",
             )
 
     def _refuse_no_json(self, probes: Sequence[Draw], answers: Sequence[Answer]) -> None:

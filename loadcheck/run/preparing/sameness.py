@@ -116,7 +116,7 @@ def _of_request(prepared: Prepared, request: int) -> dict[Pair, Alike | None]:
     answers = {
         mix: _answers(prepared, request, mix)
         for mix, template in enumerate(prepared.scenario.identities)
-        if template.weight and _is_answered(prepared.expectations.get(request, mix))
+        if template.weight and prepared.population.ranges[mix] and _is_answered(prepared.expectations.get(request, mix))
     }
     return {
         (one, other): _compare(request, (one, other), answers[one], answers[other])
