@@ -128,7 +128,7 @@ class Expectations:
 
 def _compile(request: Request, r: int, mix: ClaimMix, m: int) -> Expectation:
     expect, loc = _applying(request, r, mix, m)
-    query = _query(expect, request.function)
+    query = _query(expect, request)
     return Expectation(
         loc=loc,
         statuses=_statuses(expect),
@@ -158,13 +158,14 @@ def _applying(request: Request, r: int, mix: ClaimMix, m: int) -> tuple[Expect, 
     return request.expect, ("requests", r, "expect")
 
 
-def _query(expect: Expect, function: str) -> Query | None:
+def _query(expect: Expect, request: Request) -> Query | None:
     as_identity = expect.rows_as_identity is not None
     rows = expect.rows_as_identity if as_identity else expect.rows if isinstance(expect.rows, str) else None
     count = expect.count if isinstance(expect.count, str) else None
     if rows is None and count is None:
         return None
-    return Query(bind(rows) if rows else None, bind(count) if count else None, function, as_identity=as_identity)
+    statements = bind(rows) if rows else None, bind(count) if count else None
+    return Query(*statements, request.function, request.time_zone, as_identity=as_identity)
 
 
 def _whole(request: Request) -> bool:

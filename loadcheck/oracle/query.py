@@ -39,10 +39,20 @@ class Query:
         count: The statement for the count.
         function: The function that is called for the rows; empty where they are a table's. A single column is then
             its bare value, where that is what it returns.
+        time_zone: In which times are written; empty: in the role's own.
         as_identity: Whether it is run as the identity, under row security, rather than as the oracle.
     """
 
-    def __init__(self, rows: Bound | None, count: Bound | None, function: str = "", *, as_identity: bool) -> None:
+    def __init__(
+        self,
+        rows: Bound | None,
+        count: Bound | None,
+        function: str = "",
+        time_zone: str = "",
+        *,
+        as_identity: bool,
+    ) -> None:
+        self._time_zone = time_zone
         self.as_identity = as_identity
         self.reads_rows = rows is not None
         self.names = tuple(dict.fromkeys([*(rows.names if rows else ()), *(count.names if count else ())]))
@@ -65,6 +75,8 @@ class Query:
         Raises:
             asyncpg.PostgresError: PostgreSQL refuses the statement or fails in it.
         """
+        if self._time_zone:
+            await connection.execute("SELECT set_config('TimeZone', $1, true)", self._time_zone)
         columns = [list(column) for column in zip(*batch, strict=True)] if self.names else [[""] * len(batch)]
         records = await connection.fetch(self._sql, *columns)
         # One string for all of a statement's truths: there may be hundreds of thousands.

@@ -13,6 +13,9 @@ from loadcheck.oracle.database import Connection, Database, connect, place
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.oracle.inspect import read_identities, sql_mistakes
 from loadcheck.oracle.oracle import Asked, Oracle
+from loadcheck.oracle.query import Query
+from loadcheck.oracle.truth import truth_of
+from loadcheck.scenario.binding import bind
 from loadcheck.scenario.model import Scenario
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from tests.pets import FOLDER, KEEPERS, PETS_EACH, pets
@@ -82,6 +85,44 @@ async def test_identities_with_the_same_bindings_share_one_reading(database: Cou
 async def test_numbers_keep_every_digit(database: Database) -> None:
     what = scenario({"rows": "SELECT 12345678901234567890.0123456789::numeric(30,10) AS n, 9007199254740993 AS b"})
     assert await rows(database, what, 0) == ['{"n": 12345678901234567890.0123456789, "b": 9007199254740993}']
+
+
+@pytest.mark.parametrize(
+    ("value", "changed"),
+    [
+        ("12345678901234567890.0123456789::numeric(30, 10)", "12345678901234567890.0123456788::numeric(30, 10)"),
+        ("1e200::numeric", "1e200::numeric + 1"),
+        ("'NaN'::numeric", "'Infinity'::numeric"),
+        ("9007199254740993", "9007199254740992"),
+        ("1e300::float8", "1.0000000000000002e300::float8"),
+        ("0.1::float8", "0.1::real + 0.0::float8"),
+        ("5e-324::float8", "0::float8"),
+        ("16777217::real", "16777214::real"),
+        ("'NaN'::float8", "NULL::float8"),
+        ("'2024-02-29 23:59:59.999999'::timestamp", "'2024-02-29 23:59:59.999998'::timestamp"),
+        ("'infinity'::timestamptz", "'-infinity'::timestamptz"),
+        ("interval '1 day'", "interval '24 hours'"),
+        ("0.99::money", "0.98::money"),
+        ("int4range(1, 3)", "int4range(1, 3, '[]')"),
+        ("row(1, 1.00000001::numeric)", "row(1, 1.00000002::numeric)"),
+        ("array[1, NULL]", "array[NULL, 1]"),
+        ("array['a,b']", "array['a', 'b']"),
+        ("'{\"a\": 1.10}'::json", "'{\"a\": 1.11}'::json"),
+        ("'\\x00ff'::bytea", "'\\x00fe'::bytea"),
+        ("'é'", "'e' || chr(769)"),
+        ("''", "NULL::text"),
+        ("true", "'true'::text"),
+        ("1", "'1'::text"),
+    ],
+)
+async def test_the_least_change_of_a_value_is_seen(database: Database, value: str, changed: str) -> None:
+    (one, other) = [truth_of(*await _one(database, sql)) for sql in (value, changed)]
+    assert not one.agrees(other)
+
+
+async def _one(database: Database, value: str) -> tuple[str, int | None, str]:
+    async with database.reading() as connection:
+        return (await Query(bind(f"SELECT {value} AS value"), None, as_identity=False).run(connection, [()]))[0]
 
 
 async def test_values_are_bound_and_never_pasted(database: Database) -> None:
