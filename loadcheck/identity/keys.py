@@ -21,7 +21,6 @@ from loadcheck.scenario.target import Algorithm, Jwt
 
 _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 
-_SECRET_MIN_CHARACTERS: Final = 32  # PostgREST does not start with fewer
 _RSA_MIN_BITS: Final = 2048  # RFC 7518, section 3.3
 _PEM_MAX_BYTES: Final = 1_000_000
 _CURVES: Final[dict[Algorithm, ec.EllipticCurve]] = {
@@ -30,7 +29,6 @@ _CURVES: Final[dict[Algorithm, ec.EllipticCurve]] = {
     Algorithm.ES512: ec.SECP521R1(),
 }
 _CURVE_NAMES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-_LONGER_ADVICE: Final = "Make one with `openssl rand -base64 32` and give PostgREST and loadcheck the same one."
 
 
 class SigningKey:
@@ -114,9 +112,9 @@ def signing_key(jwt: Jwt, folder: Path) -> SigningKey:
     if jwt.private_key:
         return SigningKey(jwt.algorithm, _private_key(folder / jwt.private_key, jwt.algorithm))
     if secret := jwt.secret.get_secret_value():
-        return SigningKey(jwt.algorithm, _raw_secret(secret))
+        return SigningKey(jwt.algorithm, _raw_secret(secret, jwt.algorithm))
     if encoded := jwt.secret_base64.get_secret_value():
-        return SigningKey(jwt.algorithm, _base64_secret(encoded))
+        return SigningKey(jwt.algorithm, _base64_secret(encoded, jwt.algorithm))
     raise UsageProblem(
         "there is no key to sign tokens with",
         "Set --jwt-secret or LOADCHECK_JWT_SECRET, or target.jwt in the scenario: secret, secret_base64 or "
@@ -124,7 +122,7 @@ def signing_key(jwt: Jwt, folder: Path) -> SigningKey:
     )
 
 
-def _raw_secret(secret: str) -> bytes:
+def _raw_secret(secret: str, algorithm: Algorithm) -> bytes:
     if secret.lstrip().startswith("{") and '"kty"' in secret:
         raise UsageProblem(
             "target.jwt.secret is a JWK, not a secret",
@@ -135,10 +133,10 @@ def _raw_secret(secret: str) -> bytes:
             "target.jwt.secret is a PEM key, not a secret",
             "Put it into a file and name that as private_key, with the algorithm, such as RS256.",
         )
-    return _long_enough(secret.encode(), "target.jwt.secret")
+    return _long_enough(secret.encode(), algorithm, "target.jwt.secret")
 
 
-def _base64_secret(encoded: str) -> bytes:
+def _base64_secret(encoded: str, algorithm: Algorithm) -> bytes:
     """Decode either alphabet; PostgREST also takes dots for the padding."""
     text = "".join(encoded.split()).rstrip("=.").replace("-", "+").replace("_", "/")
     try:
@@ -148,14 +146,16 @@ def _base64_secret(encoded: str) -> bytes:
             "target.jwt.secret_base64 is not base64",
             "PostgREST decodes the secret only with jwt-secret-is-base64; without it, give it as secret.",
         ) from None
-    return _long_enough(secret, "target.jwt.secret_base64, decoded,")
+    return _long_enough(secret, algorithm, "target.jwt.secret_base64, decoded,")
 
 
-def _long_enough(secret: bytes, where: str) -> bytes:
-    if len(secret) < _SECRET_MIN_CHARACTERS:
+def _long_enough(secret: bytes, algorithm: Algorithm, where: str) -> bytes:
+    """Refuse what PostgREST refuses: a secret that is shorter than the hash (RFC 7518, section 3.2)."""
+    least = int(algorithm[2:]) // 8
+    if len(secret) < least:
         raise UsageProblem(
-            f"{where} has {len(secret)} characters; PostgREST wants {_SECRET_MIN_CHARACTERS} or more",
-            _LONGER_ADVICE,
+            f"{where} has {len(secret)} bytes; {algorithm} wants {least} or more, and so does PostgREST",
+            f"Make one with `openssl rand -base64 {least}` and give PostgREST and loadcheck the same one.",
         )
     return secret
 

@@ -67,7 +67,7 @@ def test_a_private_key_beside_the_scenario(tmp_path: Path) -> None:
         ("silent", f"secret: '{SECRET}'", ["silent has no token", "Authorization"]),
         ("listed#1", f"secret: '{SECRET}'", ["--database", "LOADCHECK_DATABASE"]),
         ("no-claim", "", ["no key", "--jwt-secret"]),
-        ("no-claim", "secret: short", ["5 characters"]),
+        ("no-claim", "secret: short", ["5 bytes"]),
         ("no-claim", "private_key: none.pem, algorithm: RS256", ["none.pem"]),
     ],
 )

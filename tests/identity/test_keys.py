@@ -115,8 +115,10 @@ def test_base64_in_either_alphabet_with_or_without_padding(
     ("jwt", "says"),
     [
         (Jwt(), "no key"),
-        (Jwt(secret="short-and-sweet"), "15 characters; PostgREST wants 32"),
-        (Jwt(secret_base64=base64.b64encode(b"short-and-sweet").decode()), "15 characters"),
+        (Jwt(secret="short-and-sweet"), "15 bytes; HS256 wants 32 or more"),
+        (Jwt(secret="short-and-sweet, but for HS256", algorithm=Algorithm.HS384), "HS384 wants 48 or more"),
+        (Jwt(secret="short-and-sweet" * 4, algorithm=Algorithm.HS512), "60 bytes; HS512 wants 64 or more"),
+        (Jwt(secret_base64=base64.b64encode(b"short-and-sweet").decode()), "15 bytes"),
         (Jwt(secret_base64="short-and-sweet; not base64, but long enough"), "not base64"),
         (Jwt(secret_base64="ä" * 44), "not base64"),
         (Jwt(secret='{"kty":"oct","k":"short-and-sweet-AyM1SysPpbyDfgZld3umj1qzKObwVM"}'), "JWK"),
