@@ -131,15 +131,15 @@ def bindings(identity: Identity, values: Mapping[str, Any]) -> dict[str, str | N
     """Return what each `:name` in SQL binds, as text; a name that is not among them binds NULL.
 
     Args:
-        identity: Whose claims and variables; a variable hides a claim of its name.
+        identity: Whose variables and claims, as far as it shows them; a variable hides a claim of its name.
         values: The request's variables, by name; they hide both.
 
     Returns:
         Text by name: objects and arrays as JSON, booleans as true and false, null as None. `claims` is always
         the JSON of all claims.
     """
-    texts = {name: text(value) for name, value in variables(identity, values).items()}
-    return {**texts, "claims": json_text(identity.claims)}
+    named = {**identity.shown, **identity.variables, **values}
+    return {**{name: text(value) for name, value in named.items()}, "claims": json_text(identity.shown)}
 
 
 def variables(identity: Identity, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -176,6 +177,12 @@ def test_request_variables_hide_identity_variables_and_these_hide_claims() -> No
     assert bound.get("absent") is None
     assert json.loads(bound["claims"] or "")["claims"] == "mine"
     assert variables(identity, {"c": 3}) == {"a": "claim", "b": "own", "c": 3, "claims": "mine"}
+
+
+def test_claims_that_no_token_carries_bind_nothing() -> None:
+    identity = replace(one({"who": "me"}, {"n": 1}), token=TokenKind.MISSING)
+    assert bindings(identity, {}) == {"n": "1", "claims": "{}"}
+    assert variables(identity, {})["who"] == "me"
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=4))
