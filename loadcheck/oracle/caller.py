@@ -1,4 +1,4 @@
-"""Which role a caller gets, by PostgREST's rules: the token's, wherever it stands in the claims, or the anonymous one.
+"""What PostgREST gives a caller: a role, the token's or the anonymous one, and the schemas that names are looked up in.
 
 https://docs.postgrest.org/en/v12/references/auth.html
 """
@@ -15,13 +15,17 @@ _STEP: Final = re.compile(r'\.(?:([A-Za-z0-9_]+)|"([^"]+)")|\[(\d+)\]')
 
 
 class Caller:
-    """Reads `db-anon-role` and `jwt-role-claim-key`.
+    """Reads `db-anon-role`, `jwt-role-claim-key` and `db-schemas`.
 
     Args:
         settings: The scenario's `stack.postgrest`.
+
+    Attributes:
+        search_path: As PostgreSQL has it.
     """
 
     def __init__(self, settings: Mapping[str, Scalar]) -> None:
+        self.search_path = str(settings.get("db-schemas", "public"))
         self._anonymous = settings.get("db-anon-role")
         self._path = str(settings.get("jwt-role-claim-key", ".role"))
 

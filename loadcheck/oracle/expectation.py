@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from loadcheck.oracle.form import Form
 from loadcheck.oracle.query import Query
 from loadcheck.scenario.binding import bind
 from loadcheck.scenario.claim_mix import ClaimMix, TokenKind
@@ -165,7 +166,7 @@ def _query(expect: Expect, request: Request) -> Query | None:
     if rows is None and count is None:
         return None
     statements = bind(rows) if rows else None, bind(count) if count else None
-    return Query(*statements, request.function, request.time_zone, as_identity=as_identity)
+    return Query(*statements, Form.of(request), as_identity=as_identity)
 
 
 def _whole(request: Request) -> bool:

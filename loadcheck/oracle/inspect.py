@@ -6,6 +6,7 @@ from typing import Any, Final
 import asyncpg
 
 from loadcheck.errors import EnvironmentProblem
+from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.database import Connection, Database, sql_problem
 from loadcheck.oracle.expectation import Expectations, Loc
 from loadcheck.oracle.rows import parse
@@ -48,10 +49,13 @@ async def sql_mistakes(database: Database, scenario: Scenario, expectations: Exp
     for index, mix in enumerate(scenario.identities):
         if mix.from_ is not None:
             statements["identities", index, "from"] = bind(mix.from_)
+    search_path = Caller(scenario.stack.postgrest).search_path
     mistakes: list[SqlMistake] = []
     for loc, bound in statements.items():
         try:
             async with database.reading() as connection:
+                if loc[-1] == "rows_as_identity":
+                    await connection.execute("SELECT set_config('search_path', $1, true)", search_path)
                 # PostgreSQL parses, analyses and plans the statement, and does not run it.
                 await connection.fetch(f"{_EXPLAIN}{bound.sql}", *[None] * len(bound.names))
         except asyncpg.PostgresError as error:

@@ -70,7 +70,6 @@ class Oracle:
         self._as_identity_slots = asyncio.Semaphore(_AS_IDENTITY_AT_ONCE)
         postgrest = scenario.stack.postgrest
         self._caller = Caller(postgrest)
-        self._search_path = str(postgrest.get("db-schemas", "public"))
         self.requests_with_rows: set[int] = set()
         self._pre_request = str(postgrest["db-pre-request"]) if postgrest.get("db-pre-request") else None
 
@@ -148,7 +147,9 @@ class Oracle:
             UsageProblem: nothing gives the identity a role.
         """
         claims = self._caller.claims(self._population[identity])
-        return self._database.as_identity(json.dumps(claims), str(claims["role"]), self._search_path, self._pre_request)
+        return self._database.as_identity(
+            json.dumps(claims), str(claims["role"]), self._caller.search_path, self._pre_request
+        )
 
     def _everyone(self, question: Question) -> list[Asked]:
         return [

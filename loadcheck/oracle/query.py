@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from loadcheck.oracle.database import Connection
+from loadcheck.oracle.form import Form
 from loadcheck.scenario.binding import Bound
 
 Bindings = tuple[str | None, ...]
@@ -11,19 +12,10 @@ Bindings = tuple[str | None, ...]
 Raw = tuple[str, int | None, str]
 """Rows as one JSON array, the count, and the version of the data."""
 
+_PLAIN = Form()
 _EACH = "_loadcheck"
 _VERSION = "txid_current_snapshot()::text"  # pg_current_snapshot() does not exist before PostgreSQL 13
-_ROWS = "(SELECT coalesce(json_agg(_row), '[]')::text FROM (\n{sql}\n) AS _row)"
-# What a function returns that is neither a row nor JSON, PostgREST writes without a name: 5 rather than {"count": 5}.
-_OF_FUNCTION = """(SELECT coalesce(json_agg((
-    SELECT CASE WHEN count(*) = 1 AND {bare} THEN (array_agg(value))[1] ELSE row_to_json(_row) END
-    FROM json_each(row_to_json(_row)))), '[]')::text FROM (\n{sql}\n) AS _row)"""
-_BARE = """(
-    SELECT coalesce(bool_and(
-        typtype NOT IN ('c', 'p') AND typname NOT IN ('json', 'jsonb')
-        AND NOT coalesce(proargmodes::text[] && ARRAY['o', 'b', 't'], false)), false)
-    FROM pg_catalog.pg_proc JOIN pg_catalog.pg_type ON pg_type.oid = prorettype
-    WHERE proname = {name} AND pronamespace <> 'pg_catalog'::regnamespace)"""
+_ROWS = "(SELECT coalesce(json_agg({row}), '[]')::text FROM (\n{sql}\n) AS _row)"
 _COUNT = "(\n{sql}\n)::bigint"
 
 
@@ -37,22 +29,12 @@ class Query:
     Args:
         rows: The statement for the rows.
         count: The statement for the count.
-        function: The function that is called for the rows; empty where they are a table's. A single column is then
-            its bare value, where that is what it returns.
-        time_zone: In which times are written; empty: in the role's own.
+        form: How the rows are written.
         as_identity: Whether it is run as the identity, under row security, rather than as the oracle.
     """
 
-    def __init__(
-        self,
-        rows: Bound | None,
-        count: Bound | None,
-        function: str = "",
-        time_zone: str = "",
-        *,
-        as_identity: bool,
-    ) -> None:
-        self._time_zone = time_zone
+    def __init__(self, rows: Bound | None, count: Bound | None, form: Form = _PLAIN, *, as_identity: bool) -> None:
+        self._time_zone = form.time_zone
         self.as_identity = as_identity
         self.reads_rows = rows is not None
         self.names = tuple(dict.fromkeys([*(rows.names if rows else ()), *(count.names if count else ())]))
@@ -62,7 +44,7 @@ class Query:
             if bound is not None
         )
         """The scenario's statements, each with its key in the scenario."""
-        shape = _of_function(function) if function else _ROWS
+        shape = _ROWS.replace("{row}", form.row)
         self._sql = f"SELECT {_part(shape, rows)}, {_part(_COUNT, count)}, {_VERSION} FROM {_bindings(self.names)}"  # noqa: S608 -- the scenario's own SQL; values are bound
 
     def select(self, values: Mapping[str, str | None]) -> Bindings:
@@ -82,11 +64,6 @@ class Query:
         # One string for all of a statement's truths: there may be hundreds of thousands.
         version = records[0][2] if records else ""
         return [(rows or "[]", total, version) for rows, total, _ in records]
-
-
-def _of_function(name: str) -> str:
-    literal = "'" + name.replace("'", "''") + "'"
-    return _OF_FUNCTION.replace("{bare}", _BARE.format(name=literal))
 
 
 def _part(shape: str, bound: Bound | None) -> str:

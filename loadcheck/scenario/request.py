@@ -119,12 +119,6 @@ class Request(Strict):
         return next((value for given, value in self.headers.items() if given.lower() == name), "")
 
     @property
-    def time_zone(self) -> str:
-        """The time zone that it prefers; empty where it has none, or where a placeholder decides."""
-        preferences = (one.strip().partition("=") for one in self.header("prefer").split(","))
-        return next((value for name, _, value in preferences if name == "timezone" and "{" not in value), "")
-
-    @property
     def does(self) -> Does | None:
         """What it does to the rows that it `writes`; None for a function that does not say so."""
         if self.writes is None or self.writes.does is not None:

@@ -167,6 +167,22 @@ async def test_rows_as_identity_are_what_the_policy_lets_through(database: Datab
     assert await rows(database, what, KEEPERS) == []
 
 
+async def test_what_is_read_as_an_identity_names_tables_as_requests_do(pets_stack: EmbeddedStack) -> None:
+    admin = await connect(pets_stack.database)
+    database = Database(pets_stack.database)
+    await admin.execute("CREATE SCHEMA other; CREATE TABLE other.here (id int)")
+    try:
+        what = scenario({"rows_as_identity": "SELECT id FROM here"})
+        assert len(await sql_mistakes(database, what, Expectations(what))) == 1
+        elsewhere = what.stack.model_copy(update={"postgrest": {"db-schemas": "other, public"}})
+        what = what.model_copy(update={"stack": elsewhere})
+        assert await sql_mistakes(database, what, Expectations(what)) == []
+    finally:
+        await admin.execute("DROP SCHEMA other CASCADE")
+        await admin.close()
+        await database.close()
+
+
 async def test_nothing_of_one_identity_reaches_the_next_even_through_a_cached_plan(
     pets_stack: EmbeddedStack, database: Database
 ) -> None:
