@@ -15,7 +15,7 @@ from loadcheck.identity.population import Population, bindings, variables
 from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.database import GONE, Away, Connection, Database, sql_problem
 from loadcheck.oracle.expectation import Expectation, Expectations
-from loadcheck.oracle.query import Bindings, Query, Raw
+from loadcheck.oracle.query import Bindings, Query, Raw, as_written
 from loadcheck.oracle.truth import Reading, Truth, reading_of, truth_of
 from loadcheck.oracle.truths import Question, Truths
 from loadcheck.scenario.base import Scalar
@@ -26,6 +26,13 @@ _BATCH: Final = 1_000
 _AS_IDENTITY_AT_ONCE: Final = 8
 _TRIES: Final = 60  # half a minute, in which a server has restarted
 _RECONNECT_S: Final = 0.5
+_UNREAD: Final = (
+    "Run the scenario's SQL with these claims bound as text; a cast such as :id::int may be missing or fail."
+)
+# Many are read at once, each bound name a column: an aggregate over nothing else would be one over them all.
+_LONELY: Final = (
+    "An aggregate cannot hold a bound name alone, as count(:n) does: have a column of its table in it, too."
+)
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -252,8 +259,8 @@ class Oracle:
         request = self._scenario.requests[question.request].name
         return UsageProblem(
             f"the expected rows of request {request!r} cannot be read for "
-            f"{self._population[question.identity].label}: {sql_problem(error)}",
-            "Run the scenario's SQL with these claims bound as text; a cast such as :id::int may be missing or fail.",
+            f"{self._population[question.identity].label}: {as_written(sql_problem(error))}",
+            _LONELY if isinstance(error, asyncpg.GroupingError) else _UNREAD,
         )
 
     async def _reconnecting(self, read: Callable[[], Awaitable[list[Raw]]]) -> list[Raw]:

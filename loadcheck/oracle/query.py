@@ -66,6 +66,11 @@ class Query:
         return [(rows or "[]", total, version) for rows, total, _ in records]
 
 
+def as_written(problem: str) -> str:
+    """Return what PostgreSQL says of a statement, with names bound as the scenario has them."""
+    return problem.replace(f'"{_EACH}.', '":').replace(f"{_EACH}.", ":")
+
+
 def _part(shape: str, bound: Bound | None) -> str:
     return "NULL" if bound is None else shape.replace("{sql}", bound.render(_column))
 

@@ -167,6 +167,13 @@ async def test_rows_as_identity_are_what_the_policy_lets_through(database: Datab
     assert await rows(database, what, KEEPERS) == []
 
 
+async def test_an_aggregate_over_nothing_but_a_bound_name_is_told(database: Database) -> None:
+    what = scenario({"rows": "SELECT id FROM pets WHERE keeper = :user_type GROUP BY id HAVING count(:n) > 0"})
+    with pytest.raises(UsageProblem, match='column ":user_type" from outer query') as raised:
+        await oracle(database, what).read_again([Asked(0, 0)])
+    assert "count(:n)" in raised.value.advice
+
+
 async def test_what_is_read_as_an_identity_names_tables_as_requests_do(pets_stack: EmbeddedStack) -> None:
     admin = await connect(pets_stack.database)
     database = Database(pets_stack.database)
