@@ -96,7 +96,7 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
         found = {"url": stack.url, "database": SecretStr(stack.database), "jwt": stack.jwt}
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
-                powers = Powers(stack.freshen, stack.past_pooler, stack.renew, stack.breaks)
+                powers = Powers(stack.freshen, stack.start_over, stack.past_pooler, stack.renew, stack.breaks)
                 watch = tasks.create_task(_watch(stack, powers.lookout, observer))
                 there = loaded.aimed_at(target.model_copy(update=found), embedded=True)
                 yield Aim(there, powers, stack.pooled_database, stack.settings)

@@ -19,10 +19,12 @@ class Trial:
     Attributes:
         wrong: How many answers were wrong.
         asked: How many there were; 0 when it could not be tried.
+        lost: How many of the wrong ones were errors of a statement whose settings or transaction were lost.
     """
 
     wrong: int = 0
     asked: int = 0
+    lost: int = 0
 
     def __str__(self) -> str:
         """Tell it in words."""
@@ -74,6 +76,7 @@ class Observations:
         fresh: Whether that was each time on a backend that nobody had used before.
         directly: Rows that PostgreSQL shows the identity wrongly, asked without anything between.
         replayed: What led to the finding, one after another.
+        over: Alone once more after PostgREST was started over, where fresh backends did not help.
         stamped: Whether the wrong answer has a stamp, which showed the right settings.
         mine: Whether that stamp has the nonce that was sent.
         outside: Whether it lacks the stamp that PostgREST itself puts on other answers to the request.
@@ -89,6 +92,7 @@ class Observations:
     fresh: bool = False
     directly: Trial = Trial()
     replayed: Trial = Trial()
+    over: Trial = Trial()
     stamped: bool = False
     mine: bool = False
     outside: bool = False
@@ -122,6 +126,8 @@ _SENT: Final = (
 )
 _RULES: Final = "PostgreSQL itself shows it so: the rules themselves let it through"
 _SEQUENCE: Final = "wrong after others, one at a time: something stays on the connection"
+_LOST_ALONE: Final = "even alone it meets errors of statements that ran without their settings: they are sent apart"
+_OF_A_CLIENT: Final = "something stays with PostgREST's connections, and the pooler gives it to every backend"
 _CONCURRENCY: Final = "right one at a time, wrong under concurrency: statements of several callers mix"
 _BETWEEN: Final = "PostgreSQL is right, alone it is wrong: it happens between the two"
 _KEPT: Final = "something is kept on a connection or in a cache: the stamp would tell which (`doctor --install-stamp`)"
@@ -218,24 +224,33 @@ def _compared(reasoning: tuple[str, ...], seen: Observations) -> tuple[str, ...]
 
 def _told(seen: Observations) -> tuple[str, str]:
     where = "on fresh backends" if seen.fresh else "through the target"
+    over = f"; PostgREST started over: {seen.over}" if seen.over.never else ""
     return (
-        f"asked alone {where}: {seen.alone}",
+        f"asked alone {where}: {seen.alone}{over}",
         f"directly in PostgreSQL as the identity: {seen.directly}; what led to it, one at a time: {seen.replayed}",
     )
 
 
 def _on_fresh_backends(seen: Observations, verdict: Verdict) -> _Conclusion:
-    if seen.alone.always and verdict.code not in _OF_POLICIES:
-        return Cause.UNDETERMINED, _REFUSED
-    if seen.alone.always and verdict.symptom in _NO_POLICYS and not seen.directly.wrong:
-        return Cause.UNDETERMINED, _SENT
+    if seen.alone.lost:
+        return Cause.TRANSACTION_FRAMING, _LOST_ALONE
+    if seen.over.never:
+        return _left_behind(seen, _OF_A_CLIENT) if seen.replayed.wrong else (Cause.UNDETERMINED, _OF_A_CLIENT)
     if seen.alone.always:
-        return (Cause.UNDETERMINED, _BETWEEN) if seen.directly.never else _policy(seen, _ALWAYS)
+        return _even_alone(seen, verdict)
     if seen.replayed.wrong:
         return _left_behind(seen)
     if seen.replayed.asked:
         return _under_concurrency(seen)
     return Cause.UNDETERMINED, _UNTRIED
+
+
+def _even_alone(seen: Observations, verdict: Verdict) -> _Conclusion:
+    if verdict.code not in _OF_POLICIES:
+        return Cause.UNDETERMINED, _REFUSED
+    if verdict.symptom in _NO_POLICYS and not seen.directly.wrong:
+        return Cause.UNDETERMINED, _SENT
+    return (Cause.UNDETERMINED, _BETWEEN) if seen.directly.never else _policy(seen, _ALWAYS)
 
 
 def _under_concurrency(seen: Observations) -> _Conclusion:

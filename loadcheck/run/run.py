@@ -31,6 +31,7 @@ from loadcheck.run.figures import figures
 from loadcheck.run.halt import Halt
 from loadcheck.run.inquiry.aftermath import look_into
 from loadcheck.run.inquiry.asking import Asking
+from loadcheck.run.inquiry.fresh import Fresh
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.audit import Audit
 from loadcheck.run.judging.blindness import blind_spots, blindness
@@ -248,7 +249,9 @@ class Run:
     async def _explain(self, parts: Parts, desk: Desk) -> None:
         there = self._interruption.code is None and self._powers.lookout.problem is None
         if desk.findings and there:
-            asking = Asking(parts, self._clock, self._powers.freshen, self._powers.past_pooler)
+            powers = self._powers
+            fresh = Fresh(powers.freshen, powers.start_over) if powers.freshen is not None else None
+            asking = Asking(parts, self._clock, fresh, powers.past_pooler)
             # A server that ends now must not take the findings with it: what is asked of it finds no answer.
             with self._powers.lookout.during(lambda: None):
                 await look_into(desk, asking, self._observer, reproduce=self._options.reproduce)

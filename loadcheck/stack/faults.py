@@ -99,6 +99,20 @@ class StackFaults:
                     if last:
                         raise
 
+    async def start_over(self) -> None:
+        """End PostgREST and what it has used, and start it again: nothing is left that a pooler keeps for a client.
+
+        Raises:
+            EnvironmentProblem: one of them does not end, or PostgREST does not come up.
+        """
+        async with self._turns["postgrest"]:
+            await self._postgrest.down()
+            try:
+                with database_problems():
+                    await self._postgres.end_backends()
+            finally:
+                await self._postgrest.up_again()
+
     def _pooled(self, bouncer: Bouncer) -> dict[FaultKind, Break]:
         def ended(how: signal.Signals) -> Break:
             return self._between("pgbouncer", lambda: bouncer.down(how), bouncer.up_again)

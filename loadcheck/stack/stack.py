@@ -118,6 +118,14 @@ class EmbeddedStack:
         """End every backend of the single role, so that the next request finds a new one."""
         await self._postgres.end_backends()
 
+    async def start_over(self) -> None:
+        """End PostgREST and every backend of the single role, and start PostgREST again.
+
+        Raises:
+            EnvironmentProblem: one of them does not end, or PostgREST does not come up.
+        """
+        await self._faults.start_over()
+
     async def broken(self, revived: Callable[[str], None]) -> NoReturn:
         """Wait until one of the programs ends that nobody has ended on purpose, PostgREST for good.
 

@@ -116,6 +116,21 @@ def test_on_a_target_whose_transactions_mix_no_gateway_is_blamed_for_it() -> Non
     assert diagnose(tried, wrong(cause=Cause.GATEWAY)).cause is Cause.GATEWAY
 
 
+def test_what_meets_lost_settings_even_alone_is_no_policy() -> None:
+    seen = Observations(Trial(3, 3, lost=3), fresh=True, replayed=ALWAYS, holes=("view v",))
+    diagnosis = diagnose(seen, wrong())
+    assert (diagnosis.cause, len(diagnosis.reasoning)) == (Cause.TRANSACTION_FRAMING, 3)
+
+
+@pytest.mark.parametrize("directly", [NEVER, UNTRIED])
+def test_what_ends_with_postgrests_connections_is_no_policy(directly: Trial) -> None:
+    seen = Observations(ALWAYS, fresh=True, directly=directly, replayed=SOMETIMES, over=NEVER, holes=("view v",))
+    diagnosis = diagnose(seen, wrong())
+    assert (diagnosis.cause, len(diagnosis.reasoning)) == (Cause.SESSION_STATE, 3)
+    assert diagnose(replace(seen, replayed=NEVER), wrong()).cause is Cause.UNDETERMINED
+    assert diagnose(replace(seen, over=Trial(1, 1), directly=UNTRIED), wrong()).cause is Cause.POLICY
+
+
 def test_a_gateway_that_sends_a_request_on_with_anothers_token_is_blamed_whatever_else_mixes() -> None:
     diagnosis = diagnose(Observations(mine=True, mixed=True, compared=POOLERS), wrong(cause=Cause.GATEWAY))
     assert (diagnosis.cause, len(diagnosis.reasoning)) == (Cause.GATEWAY, 3)

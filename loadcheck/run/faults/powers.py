@@ -11,6 +11,9 @@ from loadcheck.scenario.fault import FaultKind
 Freshen = Callable[[], Awaitable[None]]
 """Ends every backend of the single role, so that the next request finds a new one."""
 
+StartOver = Callable[[], Awaitable[None]]
+"""The same, and ends PostgREST's own connections. Raises EnvironmentProblem where it does not come up again."""
+
 PastPooler = Callable[[], AbstractAsyncContextManager[str]]
 """Servers that are the same but for the pooler, for as long as it is entered: yields where requests to them go."""
 
@@ -24,6 +27,7 @@ class Powers:
 
     Attributes:
         freshen: Gives fresh backends.
+        start_over: Starts PostgREST over as well; None where it is not ours.
         past_pooler: Keeps the same servers but for the pooler; None where there is no pooler.
         renew: Has the pooler make its connections anew; None where it is not PgBouncer.
         breaks: What makes each fault.
@@ -31,6 +35,7 @@ class Powers:
     """
 
     freshen: Freshen | None = None
+    start_over: StartOver | None = None
     past_pooler: PastPooler | None = None
     renew: Renew | None = None
     breaks: Mapping[FaultKind, Break] = field(default_factory=dict)

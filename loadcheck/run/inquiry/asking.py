@@ -13,7 +13,8 @@ from loadcheck.judge.judge import Dispute, judge, unknown
 from loadcheck.judge.stamp import in_context, stamp_of
 from loadcheck.judge.verdict import OK, Ruling, Symptom, Verdict
 from loadcheck.oracle.truth import Truth
-from loadcheck.run.faults.powers import Freshen, PastPooler
+from loadcheck.run.faults.powers import PastPooler
+from loadcheck.run.inquiry.fresh import Fresh
 from loadcheck.run.parts import Parts
 
 _TRIES: Final = 10
@@ -32,19 +33,19 @@ class Asking:
     Attributes:
         parts: What sends and what knows the right answers.
         clock: The run's clock.
-        freshen: Gives fresh backends; None for a target, whose backends are not ours to end.
+        fresh: Gives fresh backends; None for a target, whose backends are not ours to end.
         past_pooler: Keeps the same servers but for the pooler; None where there is none, and for a target.
     """
 
     parts: Parts
     clock: Clock
-    freshen: Freshen | None
+    fresh: Fresh | None
     past_pooler: PastPooler | None = None
 
     @property
     def embedded(self) -> bool:
         """Whether it is the embedded stack that is asked."""
-        return self.freshen is not None
+        return self.fresh is not None
 
     def at(self, url: str) -> "Asking":
         """Return the same, with everything sent to another place, whose backends are its own."""
@@ -66,8 +67,8 @@ class Asking:
 
     async def begin(self) -> None:
         """Give what comes next fresh backends, where that is possible."""
-        if self.freshen is not None:
-            await self.freshen()
+        if self.fresh is not None:
+            await self.fresh.begin()
 
     async def again(self, draw: Draw) -> Verdict | Dispute:
         """Send a draw until it is judged, a few times: whoever held a backend that was ended needs a moment to notice.

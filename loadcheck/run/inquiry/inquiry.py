@@ -132,11 +132,13 @@ class Inquiry:
         parts = self.asking.parts
         request = parts.prepared.scenario.requests[finding.request]
         suspected = await suspects(self.asking, finding, request)
+        alone, directly = await self._alone(finding.first.draw), await self._directly(finding, request.path)
         return replace(
             seen,
-            alone=await self._alone(finding.first.draw),
+            alone=alone,
             fresh=self.asking.embedded,
-            directly=await self._directly(finding, request.path),
+            over=Trial() if directly.always or not alone.wrong else await self._started_over(finding.first.draw),
+            directly=directly,
             replayed=await self._replay(finding),
             immutable=suspected.immutable,
             holes=suspected.holes,
@@ -150,6 +152,17 @@ class Inquiry:
             await self.asking.begin()
             verdicts.append(await self.asking.again(draw))
         return _trial(verdicts)
+
+    async def _started_over(self, draw: Draw) -> Trial:
+        """Ask alone once PostgREST was started over; where that helps, it is done each time from then on."""
+        fresh = self.asking.fresh
+        if fresh is None or fresh.start_over is None:
+            return Trial()
+        fresh.thorough = True
+        await self.asking.begin()
+        trial = _trial([await self.asking.again(draw)])
+        fresh.thorough = trial.never
+        return trial
 
     async def _directly(self, finding: Finding, path: str) -> Trial:
         prepared, evidence = self.asking.parts.prepared, finding.verdict.evidence
@@ -193,4 +206,5 @@ def _worth_asking(finding: Finding) -> bool:
 
 def _trial(verdicts: Sequence[Verdict | Dispute]) -> Trial:
     told = [wrong for verdict in verdicts if (wrong := is_wrong(verdict)) is not None]
-    return Trial(wrong=sum(told), asked=len(told))
+    lost = sum(isinstance(verdict, Verdict) and verdict.code in LOST_SETTINGS for verdict in verdicts)
+    return Trial(sum(told), len(told), lost)
