@@ -49,3 +49,9 @@ class EnvironmentProblem(LoadcheckError):
     """The target, the database or the embedded stack is not usable."""
 
     exit_code = ExitCode.ENVIRONMENT
+
+
+class CutShort(LoadcheckError):
+    """A run could not go on, and had seen violations by then: they count for more than why it ended."""
+
+    exit_code = ExitCode.FAIL

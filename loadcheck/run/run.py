@@ -23,6 +23,7 @@ from loadcheck.record.stored import StoredAlike, StoredFinding, Summary
 from loadcheck.record.summary import RunFacts, build_summary
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
+from loadcheck.run.cut_short import findings_first
 from loadcheck.run.desk import Desk
 from loadcheck.run.faults.fault_figures import told_faults, unmade_faults
 from loadcheck.run.faults.faults import Faults
@@ -111,14 +112,20 @@ class Run:
         """Prepare, send, judge and record.
 
         Raises:
+            CutShort: it could not go on, or could not be recorded, and violations had been seen by then.
             LoadcheckError: it could not begin, or could not be recorded.
         """
         faults = self._faults()
         folder = RunFolder.create(self._options.out, self._scenario.name, self._started)
         folder.write_scenario(self._loaded.resolved)
+        findings = Findings()
+        with findings_first(findings, folder.path):
+            return await self._recorded(folder, faults, findings)
+
+    async def _recorded(self, folder: RunFolder, faults: Faults, findings: Findings) -> Ended:
         async with put_together(self._loaded, self._clock, self._observer) as parts:
             population, expectations = parts.prepared.population, parts.prepared.expectations
-            tally, findings = Tally(self._scenario, population), Findings()
+            tally = Tally(self._scenario, population)
             begun = self._begun(parts)
             with (
                 History(folder, self._scenario, population, expectations, begun) as history,

@@ -32,7 +32,7 @@ class FaultKind(StrEnum):
     RUN = "run"
 
 
-Hop = Literal["loadcheck-postgrest", "postgrest-pooler", "pooler-postgres"]
+Hop = Literal["loadcheck-postgrest", "gateway-postgrest", "postgrest-pooler", "pooler-postgres", "oracle-postgres"]
 """A stretch of the network; with a gateway, loadcheck-postgrest is the way to the gateway."""
 
 OURS: Final = frozenset({FaultKind.ABORT, FaultKind.EXPIRE_TOKENS, FaultKind.ORACLE_DISCONNECT, FaultKind.RUN})
@@ -64,6 +64,11 @@ class Fault(Strict):
     """The command line that breaks something, with placeholders: {url} {database} {folder} {python}."""
     stop: str | None = Field(None, min_length=1)
     """The command line that mends it, after `for`."""
+
+    @property
+    def of_the_target(self) -> bool:
+        """Whether it breaks what is tested, which must recover; the user's command may."""
+        return (self.do is FaultKind.RUN or self.do not in OURS) and self.between != "oracle-postgres"
 
     @property
     def label(self) -> str:

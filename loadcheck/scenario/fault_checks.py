@@ -8,7 +8,7 @@ from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.parts import Parts
 from loadcheck.scenario.problems import Hint, Problems
 from loadcheck.scenario.programs import check_command
-from loadcheck.scenario.stack import PgBouncer, Pooler
+from loadcheck.scenario.stack import PgBouncer, Pooler, Stack
 
 FAULT_PLACEHOLDERS: Final = ("url", "database", "folder", "python")
 """The target, the oracle's DSN, the scenario's folder, and the Python that runs loadcheck."""
@@ -50,7 +50,7 @@ _NEEDED: Final[Mapping[FaultKind, tuple[str, ...]]] = {
 def check_faults(parts: Parts, document: Document, problems: Problems) -> None:
     """Check every fault; what is wrong with them goes to the problems."""
     for part in parts.faults:
-        _Check(part.loc, part.model, document, problems).all(parts.stack.model.pooler)
+        _Check(part.loc, part.model, document, problems).all(parts.stack.model)
 
 
 class _Check:
@@ -62,11 +62,13 @@ class _Check:
         self._document = document
         self._problems = problems
 
-    def all(self, pooler: Pooler) -> None:
+    def all(self, stack: Stack) -> None:
         self._fitting()
         self._complete()
         self._timed()
-        self._pooled(pooler)
+        self._pooled(stack.pooler)
+        if self._fault.between == "gateway-postgrest" and stack.gateway is None:
+            self._add("between", "the stack has no gateway", "the stretch is called loadcheck-postgrest")
         for key in ("start", "stop"):
             command = getattr(self._fault, key)
             if command is not None:

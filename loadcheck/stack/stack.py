@@ -15,7 +15,7 @@ from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.stamp import stamp_sql
 from loadcheck.scenario.base import Scalar
-from loadcheck.scenario.fault import FaultKind
+from loadcheck.scenario.fault import FaultKind, Hop
 from loadcheck.scenario.hunting import backends
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.stack import PgBouncer, Stack
@@ -219,14 +219,14 @@ class _Construction:
             pooler = side_by_side.create_task(self._pooled_port())
         pooled = self._postgres.role.dsn(await self._network.port("postgrest-pooler", pooler.result()))
         postgrest = await self._postgrest(pooled)
-        gateway = await self._gateway(postgrest.url, pooled)
+        gateway = await self._gateway(await self._on_the_way("gateway-postgrest", postgrest.url), pooled)
         entrance = gateway.url if gateway else postgrest.url
         faults = StackFaults(self._postgres, self._bouncer, postgrest, self._network, self._jwt, self._launcher)
         return EmbeddedStack(
-            url=f"http://{LOOPBACK}:{await self._network.port('loadcheck-postgrest', urlsplit(entrance).port or 0)}",
+            url=await self._on_the_way("loadcheck-postgrest", entrance),
             rest_url=postgrest.url,
             ready_url=f"{postgrest.admin_url}/ready",
-            database=self._postgres.owner.dsn(self._postgres.port),
+            database=self._postgres.owner.dsn(await self._network.port("oracle-postgres", self._postgres.port)),
             pooled_database=pooled,
             superuser=self._postgres.superuser.dsn(self._postgres.port),
             console=self._bouncer.console if self._bouncer else "",
@@ -240,6 +240,10 @@ class _Construction:
             _launcher=self._launcher,
             _processes=self._processes,
         )
+
+    async def _on_the_way(self, hop: Hop, url: str) -> str:
+        """Return the URL by which a hop leads to the one given."""
+        return f"http://{LOOPBACK}:{await self._network.port(hop, urlsplit(url).port or 0)}"
 
     def _known_settings(self) -> dict[str, Scalar]:
         pooler = self._stack.pooler

@@ -187,6 +187,18 @@ def test_a_disk_that_is_full_ends_the_run_at_once(target: Target, tmp_path: Path
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
+def test_a_disk_that_is_full_does_not_hide_what_was_found(target: Target, tmp_path: Path) -> None:
+    wrong = LIST.replace(":user_type", ":user_type AND id % 2 = 0")
+    long = scenario(tmp_path, wrong, "{name: long, concurrency: 4, duration: 10m}")
+    ended = loadcheck_with_small_files("run", long, *target.options, "--out", tmp_path / "run")
+    assert ended.code == 1, ended.text
+    assert "history.ndjson.gz" in ended.err
+    assert f"loadcheck report {tmp_path / 'run'}" in ended.err
+    told = loadcheck("report", tmp_path / "run")
+    assert "the run was cut" in told.out
+    assert "verdict: fail" in told.out
+
+
 def test_a_scenario_of_a_megabyte_is_read(target: Target, tmp_path: Path) -> None:
     large = scenario(tmp_path, LIST)
     large.write_text(large.read_text() + "description: >-\n" + "  words and words\n" * 60_000)

@@ -219,6 +219,7 @@ def test_a_run_killed_with_sigkill_is_told_and_never_passes(tmp_path: Path) -> N
         assert "the run was cut" in told.out
         assert f"{len(lines):,} exchanges" in told.out.replace("\n  ", " ")
         assert "verdict: inconclusive" in told.out
+        assert "carry no stamp" not in told.out
         assert told.code == {"recheck": 2, "report": 0}[command], told.text
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -22,6 +23,7 @@ from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.load import load
 from loadcheck.scenario.model import Scenario
+from loadcheck.scenario.stack import Program
 from loadcheck.scenario.target import Target
 from loadcheck.stack.processes import children
 from loadcheck.stack.stack import EmbeddedStack, embedded
@@ -243,6 +245,27 @@ async def test_a_network_that_is_slow_or_cut(tmp_path: Path) -> None:
     assert ended.findings == []
     assert [(toll["times"], toll["failed"]) for toll in ended.summary["faults"]] == [(1, "")] * 3
     assert recovered(3)(told)
+
+
+async def test_the_ways_of_a_gateway_and_of_the_oracle_suffer_as_well(tmp_path: Path) -> None:
+    faults = (
+        "{do: cut, between: gateway-postgrest, at: 0.2s, for: 0.2s},"
+        "{do: cut, between: oracle-postgres, at: 0.5s, for: 0.2s},"
+        "{do: slow, between: oracle-postgres, latency: 20ms, at: 1s, for: 0.2s}"
+    )
+    broken, forwarder = to_break(faults), "{python} stack/forwarder.py {port} {url}"
+    stacked = broken.stack.model_copy(update={"gateway": Program(run=forwarder)})
+    more = f"stack: {{gateway: {{run: '{forwarder}'}}}}"
+    async with embedded(broken.model_copy(update={"stack": stacked}), FOLDER) as stack:
+        assert urlsplit(stack.database).port != urlsplit(stack.superuser).port
+        ended, _ = await run(stack, tmp_path, faults, "rate: 50/s, duration: 10m", more, told_of_all_three)
+    assert ended.findings == []
+    assert [(toll["times"], toll["failed"]) for toll in ended.summary["faults"]] == [(1, "")] * 3
+    assert [toll["recovered"] for toll in ended.summary["faults"]] == [1, 0, 0]  # the oracle is not the target
+
+
+def told_of_all_three(told: Told) -> bool:
+    return recovered(1)(told) and "fault: slow oracle-postgres" in told.steps
 
 
 async def test_callers_that_leave_are_nobodys_failure(stack: EmbeddedStack, tmp_path: Path) -> None:

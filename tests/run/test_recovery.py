@@ -64,8 +64,8 @@ def test_a_token_that_is_refused_shows_nothing_of_what_is_behind(recovery: Recov
 
 def test_a_target_that_does_not_recover_is_excused_no_longer_than_the_grace(recovery: Recovery) -> None:
     recovery.end(recovery.begin(0, 10.0), 11.0)
-    assert recovery.consider(exchange(11.0 + GRACE_S, 50.0), ERROR).ruling is Ruling.UNKNOWN
-    assert recovery.consider(exchange(11.1 + GRACE_S, 50.0), ERROR) == ERROR
+    assert recovery.consider(exchange(11.0 + GRACE_S, 60.0), ERROR).ruling is Ruling.UNKNOWN
+    assert recovery.consider(exchange(11.1 + GRACE_S, 60.0), ERROR) == ERROR
 
 
 @pytest.mark.parametrize(

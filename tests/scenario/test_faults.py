@@ -40,6 +40,7 @@ def test_what_is_wrong_with_a_fault_is_told_at_its_place(tmp_path: Path, fault: 
     [
         ("none", "do: pgbouncer-restart", "pgbouncer-restart: the stack has no PgBouncer"),
         ("none", "do: cut, for: 1s, between: postgrest-pooler", "the stack has no pooler"),
+        ("none", "do: cut, for: 1s, between: gateway-postgrest", "the stack has no gateway"),
         ("{run: 'x {port}'}", "do: pgbouncer-restart", "pgbouncer-restart: the stack has no PgBouncer"),
     ],
 )

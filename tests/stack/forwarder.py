@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 
 
 async def _pump(reader: StreamReader, writer: StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-    writer.close()
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+    finally:
+        writer.close()
 
 
 async def main(port: int, upstream: str) -> None:

@@ -25,7 +25,6 @@ Raises EnvironmentProblem where it cannot be made.
 """
 
 _TOLD: Final = 5  # occurrences of each fault that are told as they happen
-_OF_THE_TARGET: Final = frozenset(FaultKind) - (OURS - {FaultKind.RUN})
 
 
 class Faults:
@@ -95,7 +94,7 @@ class Faults:
         toll.times += 1
         if toll.times <= _TOLD:
             self._observer.step(f"fault: {fault.label}{_often(toll.times, fault)}")
-        window = self.recovery.begin(index, self._clock.now() - zero) if fault.do in _OF_THE_TARGET else None
+        window = self.recovery.begin(index, self._clock.now() - zero) if fault.of_the_target else None
         try:
             async with self._broken(fault, chance) as jwt:
                 if jwt is not None:

@@ -11,8 +11,12 @@ from loadcheck.judge.excuse import excused
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.scenario.fault import Fault
 
-GRACE_S: Final = 30.0
-"""How long after its end a fault still excuses refusals, when no right answer comes before."""
+GRACE_S: Final = 40.0
+"""How long after its end a fault still excuses refusals, when no right answer comes before.
+
+PostgREST waits for up to 32 s between two tries to connect again:
+https://docs.postgrest.org/en/v12/references/connection_pool.html#automatic-recovery
+"""
 
 _SETTLING_S: Final = 1.0  # one right answer is not everybody's: other connections notice a little later
 _UNAUTHORIZED: Final = 401  # PostgREST alone says so: it tells nothing of the rest

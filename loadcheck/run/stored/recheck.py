@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -12,6 +12,7 @@ from loadcheck.errors import ExitCode
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Figures, Outcome, Worst, decide
 from loadcheck.judge.verdict import Ruling
+from loadcheck.record.coverage import Coverage
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.series import read_series
 from loadcheck.record.stored import StoredFinding, StoredKept, StoredReach, StoredThreshold, Summary
@@ -89,7 +90,7 @@ class _Recheck:
         for _, line in audited:
             self._find(rejudging.audited(line), rejudging)
         self._end(tally)
-        facts = self._facts()
+        facts = self._facts(rejudging.coverage)
         outcome = self._outcome(tally, facts, self._doubts(history), self._word(rejudging))
         summary = build_summary(tally, list(self.findings), outcome, facts)
         summary["history"] = self._kept()
@@ -123,12 +124,14 @@ class _Recheck:
         mixes = people[one.exchange.draw.identity].mix, None if source is None else people[source].mix
         self.findings.add(one.exchange, one.now, mixes)
 
-    def _facts(self) -> RunFacts:
+    def _facts(self, stamped: Coverage) -> RunFacts:
         """Return what is known beside the exchanges: what cannot be seen offline is as the run saw it."""
         run = self.stored.run
         facts = RunFacts(seed=run["seed"], started=run["started"], duration=self.last)
         if self.own is None:
-            return facts
+            stamped.close()
+            reached = stamped.reached()
+            return facts if reached is None else replace(facts, coverage=asdict(reached))
         own = cast("Mapping[str, Any]", self.own)
         kept = {name: own[name] for name in _FROM_THE_RUN if name in own}
         if self.findings:

@@ -18,6 +18,7 @@ from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.expectation import REFUSAL, Expectations
 from loadcheck.oracle.marks import Mark, Marks
 from loadcheck.oracle.truth import Reading, Truth
+from loadcheck.record.coverage import Coverage, Use
 from loadcheck.record.stored_truths import NotKept, StoredAnswer, StoredTruths
 from loadcheck.record.truth_book import asked
 from loadcheck.run.judging.context import Context
@@ -50,6 +51,7 @@ class Rejudging:
     Attributes:
         population: The identities of the run.
         context: What its stamps must show.
+        coverage: Which backends and handoffs its stamps show; what answers can tell apart is not known offline.
         taken: How many verdicts stand by the run's own word: their answers were too long to keep, held a token, or
             were held against what the run had written; an audit found them; or exchanges before them were not kept.
     """
@@ -61,6 +63,7 @@ class Rejudging:
         self.population: Population = populate(scenario, mixes)
         caller, straight = Caller(scenario.stack.postgrest), stored.run.get("straight", False)
         self.context = Context(self.population, caller, stored.run["nonce"], straight=straight)
+        self.coverage = Coverage([False] * len(scenario.requests), len(scenario.load), lambda *_: False)
         self.taken = 0
         self._expectations = Expectations(scenario)
         self._marks = Marks(stored.run["nonce"])
@@ -92,6 +95,7 @@ class Rejudging:
         if now.ruling is Ruling.OK is not before.ruling and self._followed(exchange.draw):
             self.taken += 1
             now = before
+        self._cover(exchange, now)
         # What the run left unknown it had reasons to that no line holds: a clock that jumped, a fault, no time left.
         return Rejudged(exchange, before, before if before.ruling is now.ruling is Ruling.UNKNOWN else now)
 
@@ -107,6 +111,13 @@ class Rejudging:
             return Rejudged(self._exchange(line), verdict, verdict)
         except KeyError as error:
             raise _foreign(line, error) from None
+
+    def _cover(self, exchange: Exchange, verdict: Verdict) -> None:
+        stamp = None if exchange.answer is None else stamp_of(exchange.answer)
+        if stamp is not None:
+            draw = exchange.draw
+            mix, ok = self.population[draw.identity].mix, verdict.ruling is Ruling.OK
+            self.coverage.add(stamp.pid, Use(stamp.at, draw, mix, exchange.phase, ok))
 
     def _again(self, exchange: Exchange, line: Mapping[str, Any], before: Verdict) -> Verdict:
         try:
