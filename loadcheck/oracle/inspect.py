@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from loadcheck.errors import EnvironmentProblem
+from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.oracle.caller import Caller
 from loadcheck.oracle.database import Connection, Database, sql_problem
 from loadcheck.oracle.expectation import Expectations, Loc
@@ -13,6 +13,7 @@ from loadcheck.oracle.rows import parse
 from loadcheck.scenario.binding import Bound, bind
 from loadcheck.scenario.model import Scenario
 
+_SHOWN: Final = 60
 _EXPLAIN: Final = "EXPLAIN "
 _BOUND: Final = """
     SELECT oid::regclass::text FROM pg_class
@@ -69,6 +70,7 @@ async def read_identities(database: Database, scenario: Scenario) -> dict[int, l
 
     Raises:
         EnvironmentProblem: the database cannot be read.
+        UsageProblem: a statement fails as it runs.
     """
     rows: dict[int, list[dict[str, Any]]] = {}
     for index, mix in enumerate(scenario.identities):
@@ -85,7 +87,13 @@ def _offset(bound: Bound, error: asyncpg.PostgresError) -> int | None:
 
 async def _json_rows(connection: Connection, sql: str) -> list[dict[str, Any]]:
     statement = f"SELECT row_to_json(_row)::text FROM (\n{bind(sql).sql}\n) AS _row"  # noqa: S608 -- the scenario's own
-    return [parse(record[0]) for record in await connection.fetch(statement)]
+    try:
+        return [parse(record[0]) for record in await connection.fetch(statement)]
+    except asyncpg.PostgresError as error:
+        raise UsageProblem(
+            f"identities cannot be read from {' '.join(sql.split())[:_SHOWN]!r}: {sql_problem(error)}",
+            "Run the statement by hand, as the role of --database: it fails on the rows that are there.",
+        ) from None
 
 
 async def _refuse_bound_role(database: Database) -> None:

@@ -29,10 +29,16 @@ _RECONNECT_S: Final = 0.5
 _UNREAD: Final = (
     "Run the scenario's SQL with these claims bound as text; a cast such as :id::int may be missing or fail."
 )
-# Many are read at once, each bound name a column: an aggregate over nothing else would be one over them all.
-_LONELY: Final = (
-    "An aggregate cannot hold a bound name alone, as count(:n) does: have a column of its table in it, too."
-)
+_ADVICE: Final[Mapping[type[Exception], str]] = {
+    # Many are read at once, each bound name a column: an aggregate over nothing else would be one over them all.
+    asyncpg.GroupingError: (
+        "An aggregate cannot hold a bound name alone, as count(:n) does: have a column of its table in it, too."
+    ),
+    asyncpg.InsufficientPrivilegeError: (
+        "Give --database a role that may read this and that row security does not bind: the tables' owner, or one "
+        "with BYPASSRLS."
+    ),
+}
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -260,7 +266,7 @@ class Oracle:
         return UsageProblem(
             f"the expected rows of request {request!r} cannot be read for "
             f"{self._population[question.identity].label}: {as_written(sql_problem(error))}",
-            _LONELY if isinstance(error, asyncpg.GroupingError) else _UNREAD,
+            _ADVICE.get(type(error), _UNREAD),
         )
 
     async def _reconnecting(self, read: Callable[[], Awaitable[list[Raw]]]) -> list[Raw]:

@@ -167,7 +167,7 @@ class _Reader:
         except VariableError as error:
             self._problems.add_unreadable(place, error.message, self._variable_hint(error))
         except ValueError as error:
-            self._problems.add(place, str(error), "put it in quotes")
+            self._problems.add(place, str(error), "quote it where text will do, or let SQL give it")
         # A name that no variable has must not look like a placeholder, too.
         return str(written).replace("${", "$")
 

@@ -273,6 +273,28 @@ async def test_identities_are_read_with_json_types(database: Database) -> None:
     assert read == {0: [{"n": 1, "t": "x", "b": True, "d": 1.5, "z": None}]}
 
 
+async def test_identities_whose_statement_fails_as_it_runs_are_told(database: Database) -> None:
+    reads = {"name": "read", "from": "SELECT 1 / (id - 1) AS n FROM pets"}
+    with pytest.raises(UsageProblem, match=r"identities cannot be read from 'SELECT 1 / .*division by zero"):
+        await read_identities(database, scenario({"status": 200}, [reads]))
+
+
+async def test_a_function_that_row_security_binds_is_told(pets_stack: EmbeddedStack) -> None:
+    """Its query is hidden from the first look, which plans statements and does not run them."""
+    admin, database = await connect(pets_stack.superuser), Database(pets_stack.pooled_database)
+    await admin.execute(
+        "CREATE FUNCTION hidden() RETURNS SETOF pets LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY TABLE pets; END $$"
+    )
+    try:
+        with pytest.raises(UsageProblem, match="row-level security policy") as raised:
+            await oracle(database, scenario({"rows": "SELECT id FROM hidden()"})).read_again([Asked(0, 0)])
+        assert "BYPASSRLS" in raised.value.advice
+    finally:
+        await admin.execute("DROP FUNCTION hidden()")
+        await admin.close()
+        await database.close()
+
+
 async def test_a_lost_connection_is_made_again(pets_stack: EmbeddedStack, database: Database) -> None:
     what = scenario({"rows": "SELECT pg_backend_pid() AS pid"})
     (before,) = await rows(database, what, 0)

@@ -58,9 +58,9 @@ def test_yes_and_no_will_do_where_true_and_false_are_wanted(tmp_path: Path) -> N
 
 def test_a_number_that_would_not_be_exact_is_refused(tmp_path: Path) -> None:
     text = IDENTITIES + "      a: 12345678901234567890.1234567890\n" + REQUESTS
-    assert told(tmp_path, text) == [
-        "scenario.yaml:5:10: this number has more digits than can be held exactly\n    put it in quotes"
-    ]
+    (one,) = told(tmp_path, text)
+    assert one.startswith("scenario.yaml:5:10: this number has more digits than can be held exactly")
+    assert one.endswith("quote it where text will do, or let SQL give it")
 
 
 @pytest.mark.parametrize("number", ["1e999", "9" * 5000, "0.1" + "0" * 500])
