@@ -55,6 +55,10 @@ CREATE TRIGGER break AFTER INSERT ON entries FOR EACH ROW
     WHEN (new.tenant = 'tenant-1') EXECUTE FUNCTION break();
 DELETE FROM entries;
 """
+KEEPS = """
+CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nothing is deleted here'; END $$;
+CREATE TRIGGER break BEFORE DELETE ON entries FOR EACH STATEMENT EXECUTE FUNCTION break();
+"""
 MENDED = "DROP FUNCTION IF EXISTS break CASCADE"
 LEFT = "SELECT count(*) FROM entries WHERE note LIKE 'lc-%'"
 
@@ -175,6 +179,22 @@ async def _remove_once_written(owner: asyncpg.Connection) -> None:
     while not await owner.fetchval(f"{LEFT} AND pg_sleep(0.01) IS NOT NULL"):
         pass
     await owner.execute("DELETE FROM entries WHERE tenant LIKE 'archive-%'")
+
+
+async def test_rows_that_cannot_be_deleted_are_told_with_the_statement_that_does_it(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    async with changed(stack, KEEPS) as owner:
+        ended, told = await run(stack, tmp_path, LOAD, scenario=HEAD)
+        assert ended.summary["writes"] is not None
+        (left,) = ended.summary["writes"]["left"]
+        assert left in told.steps
+        assert "rows of this run are left in entries (nothing is deleted here (P0001).)" in left
+        await owner.execute(MENDED)
+        _, statement = left.split("; ")
+        assert await owner.fetchval(LEFT) > 0
+        await owner.execute(statement)
+        assert await owner.fetchval(LEFT) == 0
 
 
 async def test_writers_with_rows_from_before_are_refused(stack: EmbeddedStack, tmp_path: Path) -> None:

@@ -140,9 +140,18 @@ class Audit:
             try:
                 deleted = await table.clear(dsn)
             except _FAILURES as error:
-                self.left.append(f"rows of this run are left in {table.name} ({_why(error)}); {table.clearing}")
+                self._leave(table, _why(error))
+            except asyncio.CancelledError:
+                self._leave(table, "interrupted")
+                raise
             else:
                 self.observer.step(f"{deleted:,} rows of this run deleted from {table.name}")
+
+    def _leave(self, table: WrittenTable, why: str) -> None:
+        """Tell it at once as well: a run that cannot go on has no report."""
+        told = f"rows of this run are left in {table.name} ({why}); {table.clearing}"
+        self.left.append(told)
+        self.observer.step(told)
 
     def figures(self) -> StoredWrites | None:
         """Return what summary.json tells; None where nothing is followed."""
