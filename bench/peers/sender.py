@@ -22,7 +22,7 @@ from aiohttp import ClientSession
 from loadcheck.clock import SystemClock
 from loadcheck.engine.draws import Draws
 from loadcheck.engine.engine import Engine
-from loadcheck.engine.events import Draw, Event, Exchange
+from loadcheck.engine.events import Draw, Ended, Event
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Composer, Headers, Message
 from loadcheck.engine.transports import transport_to
@@ -60,7 +60,7 @@ async def driven(scenario: Scenario, seconds: float) -> dict[str, float]:
 
     def drop(event: Event) -> None:
         nonlocal count
-        count += isinstance(event, Exchange)
+        count += len(event.exchanges) if isinstance(event, Ended) else 0
 
     engine = Engine(
         phases=phases,

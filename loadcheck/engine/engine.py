@@ -2,14 +2,13 @@
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from itertools import repeat
 from typing import Any, Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.arrivals import arrivals
-from loadcheck.engine.events import Answer, Draw, Event, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.events import Answer, Draw, Ended, Event, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.lateness import Lateness, watch
 from loadcheck.engine.messages import Message
@@ -74,7 +73,7 @@ class Engine:
         self._start = 0.0
         self._stopping = False
         self._dispatcher: asyncio.Task[None] | None = None
-        self._ended: deque[Exchange] = deque()
+        self._ended: list[Exchange] = []
         self._news = asyncio.Event()
         self.lateness = Lateness()
         self.lag = Lateness()
@@ -137,8 +136,9 @@ class Engine:
             self._tell_ended()
 
     def _tell_ended(self) -> None:
-        while self._ended:
-            self._emit(self._ended.popleft())
+        if self._ended:
+            ended, self._ended = self._ended, []
+            self._emit(Ended(ended))
 
     async def _run_phase(self, index: int, phase: Phase, began: float) -> None:
         async with asyncio.TaskGroup() as group:

@@ -1,9 +1,11 @@
 """Grounds: what a verdict rests on beside its exchange, so that it can be judged again."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
+from loadcheck.engine.events import Exchange
 from loadcheck.judge.owners import NOBODY, Owners
+from loadcheck.judge.verdict import Verdict
 from loadcheck.oracle.truth import Reading, Truth
 
 
@@ -28,3 +30,6 @@ class Grounds:
 
 
 NO_GROUNDS: Final = Grounds()
+
+Judged: TypeAlias = tuple[Exchange, Verdict, Grounds]
+"""An exchange, what the judge says of it, and what that rests on."""

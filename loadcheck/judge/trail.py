@@ -55,11 +55,11 @@ class Trail:
         """Take these for the first exchanges of the run: others have seen it."""
         self._beginning = list(islice(draws, _BEGINNING))
 
-    def add(self, exchange: Exchange) -> None:
-        """Remember an exchange as it ends."""
-        self._recent.append((exchange.draw, exchange.sent, _stamp_text(exchange)))
-        if len(self._beginning) < _BEGINNING:
-            self._beginning.append(exchange.draw)
+    def add(self, *exchanges: Exchange) -> None:
+        """Remember exchanges as they end."""
+        self._recent.extend([(exchange.draw, exchange.sent, _stamp_text(exchange)) for exchange in exchanges])
+        if (room := _BEGINNING - len(self._beginning)) > 0:
+            self._beginning += [exchange.draw for exchange in exchanges[:room]]
 
     def stamped(self, request: int) -> bool:
         """Whether one of the latest answers to this request had a stamp."""

@@ -53,11 +53,11 @@ class ChunkFile:
         """How many lines wait for a flush."""
         return len(self._waiting)
 
-    def add(self, line: bytes) -> None:
-        """Add one line, given with its newline; it waits for the next flush."""
-        self._waiting.append(line)
-        self._added += len(line)
-        self.lines += 1
+    def add(self, *lines: bytes) -> None:
+        """Add lines, each given with its newline; they wait for the next flush."""
+        self._waiting.extend(lines)
+        self._added += sum(map(len, lines))
+        self.lines += len(lines)
 
     def flush(self, count: int | None = None) -> None:
         """Write what waits, so that it stays readable whatever happens to the process.

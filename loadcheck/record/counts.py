@@ -1,5 +1,6 @@
 """Counters that a tally is made of, each bounded however long the run is."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -134,12 +135,14 @@ class Members:
         self._bits = bytearray((size + 7) // 8)
         self.count = 0
 
-    def add(self, member: int) -> None:
-        """Put one in; twice is once."""
-        byte, bit = member >> 3, 1 << (member & 7)
-        if not self._bits[byte] & bit:
-            self._bits[byte] |= bit
-            self.count += 1
+    def add(self, *members: int) -> None:
+        """Put some in; twice is once."""
+        bits = self._bits
+        for member in members:
+            byte, bit = member >> 3, 1 << (member & 7)
+            if not bits[byte] & bit:
+                bits[byte] |= bit
+                self.count += 1
 
     def merge(self, other: "Members") -> None:
         """Put in all that are in the other one, which is of the same size."""
@@ -173,15 +176,13 @@ class Recent:
     def __init__(self) -> None:
         self._ring = [(-1, 0)] * _SECONDS
 
-    def add(self, at: float) -> None:
-        """Count one event, `at` seconds after the run's start."""
-        second = int(at)
-        slot = second % _SECONDS
-        current, count = self._ring[slot]
-        if current == second:
-            self._ring[slot] = (second, count + 1)
-        elif current < second:
-            self._ring[slot] = (second, 1)
+    def add(self, *at: float) -> None:
+        """Count events, `at` seconds after the run's start."""
+        for second, more in Counter(map(int, at)).items():
+            slot = second % _SECONDS
+            current, count = self._ring[slot]
+            if current <= second:
+                self._ring[slot] = (second, more + (count if current == second else 0))
 
     def merge(self, other: "Recent") -> None:
         """Add all that happened in the same seconds to the other one."""

@@ -24,17 +24,9 @@ def _buckets(durations: Iterable[float]) -> Counter[int]:
     return Counter(memoryview(array("f", durations)).cast("B").cast("H")[_UPPER_HALF].tolist())
 
 
-def _bucket(seconds: float) -> int:
-    return next(iter(_buckets([seconds])))
-
-
 def _middle(bucket: int) -> float:
     (seconds,) = struct.unpack(">f", struct.pack(">HH", bucket, 1 << 15))
     return float(seconds)
-
-
-_FIRST: Final = _bucket(_SHORTEST)
-_LAST: Final = _bucket(_LONGEST)
 
 
 @dataclass(slots=True)
@@ -69,11 +61,11 @@ def _counted(durations: list[float]) -> _Counted:
         return _NOTHING
     if min(durations) < 0.0:
         durations = [max(duration, 0.0) for duration in durations]
-    buckets: dict[int, int] = {}
-    for bucket, count in _buckets(durations).items():
-        within = min(max(bucket, _FIRST), _LAST)
-        buckets[within] = buckets.get(within, 0) + count
-    return _Counted(buckets, len(durations), sum(durations), min(durations), max(durations))
+    shortest, longest = min(durations), max(durations)
+    within = durations
+    if shortest < _SHORTEST or longest > _LONGEST:
+        within = [min(max(duration, _SHORTEST), _LONGEST) for duration in durations]
+    return _Counted(_buckets(within), len(durations), sum(durations), shortest, longest)
 
 
 class Histogram:
@@ -90,10 +82,10 @@ class Histogram:
     def __init__(self, counted: _Counted = _NOTHING) -> None:
         self._state: tuple[_Counted, list[float]] = (counted, [])
 
-    def add(self, seconds: float) -> None:
-        """Add one duration; a negative one counts as 0."""
+    def add(self, *seconds: float) -> None:
+        """Add durations; a negative one counts as 0."""
         counted, waiting = self._state
-        waiting.append(seconds)
+        waiting.extend(seconds)
         if len(waiting) >= _WAITING:
             self._state = (counted.and_more(_counted(waiting)), [])
 

@@ -8,7 +8,7 @@ from typing import Final, Self
 from loadcheck.engine.events import Exchange, PhaseEnded, PhaseStarted
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.identity.population import Identity
-from loadcheck.judge.grounds import NO_GROUNDS, Grounds
+from loadcheck.judge.grounds import NO_GROUNDS, Grounds, Judged
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.record.chunk_file import ChunkFile, unwritable
@@ -82,17 +82,21 @@ class History:
         return {"lines": self._file.lines, "left_out": self._left_out, "share": self._sampling.share}
 
     def add(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
-        """Append one exchange.
+        """Append one exchange; raises what `add_all` does."""
+        self.add_all([(exchange, verdict, grounds)])
+
+    def add_all(self, judged: Sequence[Judged]) -> None:
+        """Append exchanges.
 
         Raises:
             EnvironmentProblem: an earlier one could not be written.
         """
         if self._problem is not None or self._size != self._file.size or self._file.waiting > _WAITING_BYTES:
             self._keep_up()
-        if self._sampling.share == 1 or verdict.ruling is not Ruling.OK or self._keeps(exchange):
-            self._file.add(self._lines.encode(exchange, verdict, grounds))
-        else:
-            self._left_out += 1
+        kept = judged if self._sampling.share == 1 else [one for one in judged if self._keeps(*one)]
+        self._left_out += len(judged) - len(kept)
+        encode = self._lines.encode
+        self._file.add(*[encode(*one) for one in kept])
 
     def audited(self, exchange: Exchange, verdict: Verdict) -> None:
         """Keep a violation that no exchange shows: an audit has found it.
@@ -103,8 +107,9 @@ class History:
         self._keep_up()
         self._book.audited(self._file.lines, self._lines.encode(exchange, verdict, NO_GROUNDS))
 
-    def _keeps(self, exchange: Exchange) -> bool:
-        return self._sampling.keeps(self._population[exchange.draw.identity].label)
+    def _keeps(self, exchange: Exchange, verdict: Verdict, _: Grounds) -> bool:
+        label = self._population[exchange.draw.identity].label
+        return verdict.ruling is not Ruling.OK or self._sampling.keeps(label)
 
     def phase(self, event: PhaseStarted | PhaseEnded, missed: int = 0) -> None:
         """Append that a phase began, or ended having missed so many arrivals.

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from loadcheck.engine.events import Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.identity.population import Identity
-from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.judge.grounds import NO_GROUNDS, Judged
+from loadcheck.judge.verdict import OK, Ruling, Verdict
 from loadcheck.record.counts import Counts, Members, Recent, Texts, Timed
 from loadcheck.record.histogram import Histogram
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.phase import Phase
 
-_SHARED: Final = frozenset({"scenario", "population"})
+_SHARED: Final = frozenset({"scenario", "population", "_mixes"})
 
 _Kind = tuple[int, int, Ruling, int | Lost | None]
 """Request, claim mix and verdict of an exchange, and the status of its answer or why there was none."""
@@ -44,16 +45,14 @@ class PhaseTally:
     last: float = 0.0
     missed: int = 0
 
-    def add(self, exchange: Exchange, ruling: Ruling, mix: int) -> None:
-        """Count one exchange."""
-        request, came, done = exchange.draw.request, _outcome(exchange), exchange.done
-        kind = (request, mix, ruling, came)
-        self.seen[kind] = self.seen.get(kind, 0) + 1
-        if exchange.answer is not None or came is Lost.TIMEOUT:
-            self.latency[request].add(done - exchange.intended)
-            self.service[request].add(done - exchange.sent)
-        if done > self.last:  # noqa: PLR1730 -- a call of max takes three times as long
-            self.last = done
+    def add(self, kind: _Kind, exchanges: Sequence[Exchange]) -> None:
+        """Count exchanges of one kind."""
+        request, _, _, came = kind
+        self.seen[kind] = self.seen.get(kind, 0) + len(exchanges)
+        if isinstance(came, int) or came is Lost.TIMEOUT:
+            self.latency[request].add(*[one.done - one.intended for one in exchanges])
+            self.service[request].add(*[one.done - one.sent for one in exchanges])
+        self.last = max(self.last, *[one.done for one in exchanges])
 
     @property
     def requests(self) -> list[Timed]:
@@ -125,6 +124,7 @@ class Tally:
     def __init__(self, scenario: Scenario, population: Sequence[Identity]) -> None:
         self.scenario = scenario
         self.population = population
+        self._mixes = [identity.mix for identity in population]
         self.phases = [PhaseTally(phase, _histograms(scenario), _histograms(scenario)) for phase in scenario.load]
         self._excused = Counts()
         self.unknowns = Texts()
@@ -176,21 +176,41 @@ class Tally:
 
     def add(self, exchange: Exchange, verdict: Verdict) -> None:
         """Count one exchange and its verdict."""
-        phase, ruling, identity = self.phases[exchange.phase], verdict.ruling, exchange.draw.identity
-        phase.add(exchange, ruling, self.population[identity].mix)
-        self.recent.add(exchange.done)
+        self.add_all([(exchange, verdict, NO_GROUNDS)])
+
+    def add_all(self, judged: Sequence[Judged]) -> None:
+        """Count exchanges and their verdicts."""
+        kinds: dict[tuple[int, _Kind], list[Exchange]] = {}
+        mixes = self._mixes
+        for exchange, verdict, _ in judged:
+            draw = exchange.draw
+            kind = (draw.request, mixes[draw.identity], verdict.ruling, _outcome(exchange))
+            if (exchange.phase, kind) in kinds:
+                kinds[exchange.phase, kind].append(exchange)
+            else:
+                kinds[exchange.phase, kind] = [exchange]
+            if verdict is not OK:
+                self._note(exchange, verdict)
+        for (index, kind), exchanges in kinds.items():
+            self._add(self.phases[index], kind, exchanges)
+
+    def _add(self, phase: PhaseTally, kind: _Kind, exchanges: Sequence[Exchange]) -> None:
+        phase.add(kind, exchanges)
+        self.recent.add(*[exchange.done for exchange in exchanges])
+        _, _, ruling, _ = kind
+        if phase.phase.measure and ruling is not Ruling.UNKNOWN:
+            self.identities.add(*[exchange.draw.identity for exchange in exchanges])
+
+    def _note(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Count what only some verdicts have."""
         if verdict.disputed:
             self.unsettled.add(verdict.reason)
-        if not phase.phase.measure:
+        if not self.phases[exchange.phase].phase.measure:
             return
         if verdict.fault or exchange.lost is Lost.GIVEN_UP:
-            self._excused.add(ruling)
-        if ruling is Ruling.UNKNOWN:
-            self.unknowns.add(
-                verdict.reason or _came(exchange.lost if exchange.answer is None else exchange.answer.status)
-            )
-        else:
-            self.identities.add(identity)
+            self._excused.add(verdict.ruling)
+        if verdict.ruling is Ruling.UNKNOWN:
+            self.unknowns.add(verdict.reason or _came(_outcome(exchange)))
 
     def check(self, recorded: int | None = None) -> None:
         """Hold what was counted against what was timed, and against what was written down.

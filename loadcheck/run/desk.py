@@ -1,11 +1,12 @@
 """Where every exchange ends: counted, written down and, if it shows something new, told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loadcheck.engine.events import Exchange, Missed, PhaseEnded, PhaseStarted
 from loadcheck.identity.population import Population
 from loadcheck.judge.findings import Findings
-from loadcheck.judge.grounds import Grounds
+from loadcheck.judge.grounds import Judged
 from loadcheck.judge.trail import Trail
 from loadcheck.judge.verdict import Ruling, Verdict
 from loadcheck.record.history import History
@@ -57,17 +58,19 @@ class Desk:
             "share": min(kept["share"] for kept in all_kept),
         }
 
-    def deliver(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
-        """Count and record an exchange; tell of it if it is a finding not seen before.
+    def deliver(self, judged: Sequence[Judged]) -> None:
+        """Count and record exchanges; tell of those that are findings not seen before.
 
         Raises:
             EnvironmentProblem: the history cannot be written.
         """
-        verdict = self.recovery.consider(exchange, self.clockwatch.pardon(verdict))
-        self.tally.add(exchange, verdict)
-        self.history.add(exchange, verdict, grounds)
-        if verdict.ruling is Ruling.VIOLATION:
-            self.found(exchange, verdict)
+        consider, pardon = self.recovery.consider, self.clockwatch.pardon
+        judged = [(exchange, consider(exchange, pardon(verdict)), grounds) for exchange, verdict, grounds in judged]
+        self.tally.add_all(judged)
+        self.history.add_all(judged)
+        for exchange, verdict, _ in judged:
+            if verdict.ruling is Ruling.VIOLATION:
+                self.found(exchange, verdict)
 
     def audited(self, exchange: Exchange, verdict: Verdict) -> None:
         """Record a violation that an audit has found, whose exchange was delivered long before; tell it if it is new.

@@ -10,7 +10,7 @@ from typing import Final
 from loadcheck.clock import Clock
 from loadcheck.engine.draws import Draws
 from loadcheck.engine.engine import Engine, Gate, at_once
-from loadcheck.engine.events import Draw, Event, Exchange, PhaseStarted
+from loadcheck.engine.events import Draw, Ended, Event, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Message
 from loadcheck.engine.plan import planned
@@ -195,9 +195,9 @@ class Load:
         return refused.instead(message) if refused else message
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Exchange):
-            self._desk.trail.add(event)
-            self._judging.take(event)
+        if isinstance(event, Ended):
+            self._desk.trail.add(*event.exchanges)
+            self._judging.take(event.exchanges)
             return
         if isinstance(event, PhaseStarted):
             self._faults.started(self._clock.now())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loadcheck.engine.engine import Engine
-from loadcheck.engine.events import Draw, Event, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.events import Draw, Ended, Event, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Headers, Message
 from loadcheck.errors import UsageProblem
@@ -36,7 +36,7 @@ class Bench:
         seed: int = 1,
         patience: float | None = None,
     ) -> None:
-        self.events: list[Event] = []
+        self.events: list[Event | Exchange] = []
         self.transport = Scripted(script)
         self.feed = Feed((Draw(seq, 0, 0, patience=patience) for seq in count()), prepare, VirtualClock())
         self.engine = Engine(
@@ -45,9 +45,12 @@ class Bench:
             compose=compose,
             transport=self.transport,
             clock=VirtualClock(),
-            emit=self.events.append,
+            emit=self.tell,
             seed=seed,
         )
+
+    def tell(self, event: Event) -> None:
+        self.events += event.exchanges if isinstance(event, Ended) else [event]
 
     def run(self) -> "Bench":
         virtually(self.engine.run())
@@ -77,7 +80,7 @@ def test_all_who_are_answered_at_once_send_again_before_their_answers_are_told()
     bench = Bench({"concurrency": 3, "requests": 6}, script=script)
     bench.engine._emit = lambda event: seen.append((len(sent), event))
     bench.run()
-    assert [before for before, event in seen if isinstance(event, Exchange)] == [6] * 6
+    assert [(before, len(event.exchanges)) for before, event in seen if isinstance(event, Ended)] == [(6, 3), (6, 3)]
     assert isinstance(seen[-1][1], PhaseEnded)
 
 
@@ -271,7 +274,7 @@ def test_what_emit_raises_is_raised_as_itself() -> None:
     bench = Bench({"rate": 100, "duration": 60.0})
 
     def full(event: Event) -> None:
-        if isinstance(event, Exchange):
+        if isinstance(event, Ended):
             raise OSError("disk full")
 
     bench.engine._emit = full

@@ -49,6 +49,7 @@ class Canaries:
         self.planted: Counter[int] = Counter()
         self.passed: Counter[int] = Counter()
         self._lately: defaultdict[int, deque[_Right]] = defaultdict(lambda: deque(maxlen=_KEPT))
+        self._in_vain: Counter[Kind] = Counter()
         self._unplanted: defaultdict[Kind, int] = defaultdict(lambda: _EVERY)
 
     def due(self, kind: Kind) -> bool:
@@ -58,7 +59,7 @@ class Canaries:
 
     def plant(self, kind: Kind, *, caught: bool) -> None:
         """Count one that was judged, and whether the judge flagged it."""
-        self._unplanted[kind] = 0
+        self._unplanted[kind] = self._in_vain[kind] = 0
         self.planted[kind[0]] += 1
         if not caught:
             self.passed[kind[0]] += 1
@@ -89,8 +90,9 @@ class Canaries:
         lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
         wrong = _wrong(expectation, mine, lately) if due else None
         if due and wrong is None and len(lately) == _KEPT:
-            # All are alike: looking again is worth it once others have taken their places.
-            self._unplanted[kind] -= _KEPT
+            # All are alike: looking again is worth it once others have taken their places, and less so each time.
+            self._in_vain[kind] += 1
+            self._unplanted[kind] -= min(_KEPT * self._in_vain[kind], _EVERY)
         lately.append(mine)
         if wrong is not None:
             verdict = judge(exchange, expectation, TokenKind.VALID, wrong.truth, wrong.variables)

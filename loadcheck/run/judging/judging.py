@@ -10,7 +10,7 @@ from typing import Any, Final
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError
-from loadcheck.judge.grounds import NO_GROUNDS, Grounds
+from loadcheck.judge.grounds import NO_GROUNDS, Grounds, Judged
 from loadcheck.judge.judge import Dispute, judge, unsettled
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
@@ -50,7 +50,7 @@ class Judging:
         prepared: Its identities, what it expects of them, and the truths.
         context: What the stamp of each exchange must show.
         clock: The run's clock.
-        deliver: Called with every exchange, its verdict and what that rests on.
+        deliver: Called with all exchanges, their verdicts and what these rest on, as they come.
 
     Attributes:
         coverage: What the stamps show of backends and handoffs.
@@ -64,7 +64,7 @@ class Judging:
         prepared: Prepared,
         context: Context,
         clock: Clock,
-        deliver: Callable[[Exchange, Verdict, Grounds], None],
+        deliver: Callable[[Sequence[Judged]], None],
     ) -> None:
         self._prepared = prepared
         self._population = list(prepared.population)
@@ -100,12 +100,17 @@ class Judging:
             self._before[draw.seq] = self._oracle.truth(draw)
         self.following.sending(draw)
 
-    def take(self, exchange: Exchange) -> None:
-        """Judge an exchange: deliver it now, or put it aside until its truth has been read again."""
+    def take(self, exchanges: Sequence[Exchange]) -> None:
+        """Judge exchanges: deliver each now, or put it aside until its truth has been read again."""
+        judged = [one for exchange in exchanges if (one := self._judged(exchange)) is not None]
+        if judged:
+            self._give(*judged)
+
+    def _judged(self, exchange: Exchange) -> Judged | None:
+        """Judge an exchange; return None where it is put aside."""
         draw = exchange.draw
         if self._refused and (fault := self._refused.pop(draw.seq, "")):
-            self._take_refused(exchange, fault)
-            return
+            return self._judged_refused(exchange, fault)
         before = self._before.pop(draw.seq)
         identity = self._population[draw.identity]
         expectation = self._expected[draw.request, identity.mix]
@@ -114,29 +119,29 @@ class Judging:
         verdict = OK if grounds is not None else judge(exchange, expectation, identity.token, before, variables)
         if isinstance(verdict, Dispute):
             self._dispute(verdict)
-            return
+            return None
         if verdict.ruling is Ruling.OK:
             grounds = grounds or self._recognition.remember(exchange, expectation, before)
             self.canaries.offer(exchange, identity.mix, expectation, before, variables)
         followed = self.following.judged(exchange, verdict)
-        if followed is not None:
-            self._give(exchange, followed, grounds or Grounds(before))
+        return None if followed is None else (exchange, followed, grounds or Grounds(before))
 
-    def _take_refused(self, exchange: Exchange, fault: str) -> None:
+    def _judged_refused(self, exchange: Exchange, fault: str) -> Judged | None:
         verdict = judge(exchange, REFUSAL, TokenKind.EXPIRED, None, _NOTHING)
-        if not isinstance(verdict, Dispute):  # a refusal has no rows to dispute
-            followed = self.following.judged(exchange, verdict) or verdict
-            self._give(exchange, replace(followed, fault=fault), NO_GROUNDS)
+        if isinstance(verdict, Dispute):  # a refusal has no rows to dispute
+            return None
+        followed = self.following.judged(exchange, verdict) or verdict
+        return exchange, replace(followed, fault=fault), NO_GROUNDS
 
     def _give_followed(self, exchange: Exchange, verdict: Verdict) -> None:
-        self._give(exchange, verdict, NO_GROUNDS)
+        self._give((exchange, verdict, NO_GROUNDS))
 
     def _dispute(self, dispute: Dispute) -> None:
         if self._disputes.qsize() < _DISPUTES_WAITING:
             self._disputes.put_nowait(dispute)
         else:
             verdict = unsettled("there were more wrong answers than could be looked at again")
-            self._give(dispute.exchange, verdict, Grounds(dispute.before))
+            self._give((dispute.exchange, verdict, Grounds(dispute.before)))
 
     def abandon(self) -> None:
         """Deliver what is still disputed as unknown: there is no more time to look at it again."""
@@ -146,9 +151,8 @@ class Judging:
         self.following.abandon()
 
     def _leave(self, batch: Sequence[Dispute]) -> None:
-        for dispute in batch:
-            verdict = unsettled("the run ended before the answer could be looked at again")
-            self._give(dispute.exchange, verdict, Grounds(dispute.before))
+        verdict = unsettled("the run ended before the answer could be looked at again")
+        self._give(*[(dispute.exchange, verdict, Grounds(dispute.before)) for dispute in batch])
 
     async def settle(self) -> None:
         """Settle disputes for as long as it runs."""
@@ -183,17 +187,19 @@ class Judging:
             self._give_up(batch, "the oracle lost its connection")
         else:
             for dispute, reading, ground in zip(batch, readings, grounds, strict=True):
-                self._give(dispute.exchange, settle(dispute, reading, ground.owners), ground)
+                self._give((dispute.exchange, settle(dispute, reading, ground.owners), ground))
 
     def _give_up(self, batch: Sequence[Dispute], reason: str) -> None:
-        for dispute in batch:
-            verdict = unsettled(f"the truth could not be read again: {reason}")
-            self._give(dispute.exchange, verdict, Grounds(dispute.before))
+        verdict = unsettled(f"the truth could not be read again: {reason}")
+        self._give(*[(dispute.exchange, verdict, Grounds(dispute.before)) for dispute in batch])
 
-    def _give(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> None:
-        """Deliver the verdict as it is with the answer's stamp, and count what the stamp covers."""
-        answer = exchange.answer
-        stamp = None if answer is None or HEADER not in answer.headers else stamp_of(answer)
+    def _give(self, *judged: Judged) -> None:
+        """Deliver verdicts as they are with the stamps on the answers."""
+        self._deliver([self._in_context(*one) if _is_stamped(one) else one for one in judged])
+
+    def _in_context(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> Judged:
+        """Return the verdict as it is with the answer's stamp, and count what the stamp covers."""
+        stamp = None if exchange.answer is None else stamp_of(exchange.answer)
         if stamp is not None:
             draw = exchange.draw
             earlier = self._transactions.earlier(stamp, draw)
@@ -201,7 +207,7 @@ class Judging:
                 verdict = in_context(verdict, stamp, self._context.asked(draw), earlier)
             mix, ok = self._population[draw.identity].mix, verdict.ruling is Ruling.OK
             self.coverage.add(stamp.pid, Use(stamp.at, draw, mix, exchange.phase, ok))
-        self._deliver(exchange, verdict, grounds)
+        return exchange, verdict, grounds
 
     async def _remember_owners(self, batch: Sequence[Dispute]) -> None:
         """Keep who owned what by the truths that disputes are about, before those are read again."""
@@ -241,6 +247,11 @@ class Judging:
         request = dispute.exchange.draw.request
         self._neighbourhoods[request] += 1
         return self._neighbourhoods[request] <= _NEIGHBOURHOODS
+
+
+def _is_stamped(judged: Judged) -> bool:
+    exchange, _, _ = judged
+    return exchange.answer is not None and HEADER in exchange.answer.headers
 
 
 def _key(dispute: Dispute) -> tuple[object, ...]:
