@@ -61,12 +61,17 @@ def threshold_measured(name: str, value: float | None, at: float | None) -> str:
     return threshold(name, value) if at is None else f"{threshold(name, value)} at {seconds(at)}"
 
 
+def threshold_limit(name: str, value: float) -> str:
+    """Return a limit, and on which side of it a run must stay: `at most 250 ms`."""
+    return f"{'at most' if _is_upper_limit(name) else 'at least'} {threshold(name, value)}"
+
+
 def _short(number: str) -> str:
     """Leave out decimals that say nothing."""
     return number.rstrip("0").rstrip(".") if "." in number else number
 
 
-def is_upper_limit(name: str) -> bool:
+def _is_upper_limit(name: str) -> bool:
     """Whether a threshold must not be exceeded, rather than reached."""
     return name in _LATENCIES or name == "error_rate"
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from loadcheck.errors import ExitCode
 from loadcheck.judge.verdict import Symptom
-from loadcheck.record.stored import FindingHead
+from loadcheck.record.stored import FindingHead, Summary
 from loadcheck.report.text import cut
 
 EXPLAINED: Final[dict[int, str]] = {
@@ -39,6 +39,12 @@ _WITHOUT: Final = {
     Symptom.LOST_WRITE: "misses a write that was acknowledged",
     Symptom.MALFORMED: "got an answer that cannot be read",
 }
+
+
+def verdict(summary: Summary) -> str:
+    """Return the verdict with what the exit code adds to it: `pass: correct, but a threshold did not hold`."""
+    explained = EXPLAINED.get(summary["exit_code"])
+    return summary["verdict"] if explained is None else f"{summary['verdict']}: {explained}"
 
 
 def headline(finding: FindingHead) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, Counter, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -34,6 +34,7 @@ class Metrics(Observer):
         self._observer = observer
         self._at = (host, port)
         self._registry = CollectorRegistry(auto_describe=False)
+        self._findings = Counter("loadcheck_findings", "Findings: violations that differ", registry=self._registry)
 
     def __enter__(self) -> Self:
         host, port = self._at
@@ -63,7 +64,8 @@ class Metrics(Observer):
         self._observer.started(tally, gauges)
 
     def finding(self, finding: Finding) -> None:
-        """Pass it on."""
+        """Count it, and pass it on."""
+        self._findings.inc()
         self._observer.finding(finding)
 
     def finished(self) -> None:

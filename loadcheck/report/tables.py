@@ -18,11 +18,10 @@ from loadcheck.record.stored import (
 )
 from loadcheck.report.figures import (
     amount,
-    is_upper_limit,
     milliseconds,
     rate,
     share,
-    threshold,
+    threshold_limit,
     threshold_measured,
     threshold_name,
 )
@@ -114,12 +113,11 @@ def thresholds_table(thresholds: Sequence[StoredThreshold]) -> Table:
     table = table_of("threshold", "", "measured", "limit")
     for one in thresholds:
         word, style = _HELD[one["held"]]
-        bound = "at most" if is_upper_limit(one["name"]) else "at least"
         table.add_row(
             threshold_name(one["name"], one["window_s"]),
             Text(word, style=style),
             threshold_measured(one["name"], one["value"], one["at_s"]),
-            f"{bound} {threshold(one['name'], one['limit'])}",
+            threshold_limit(one["name"], one["limit"]),
         )
     return table
 

@@ -38,7 +38,7 @@ def test_what_a_run_counts_is_scraped_while_it_goes_on(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     assert 100 < earlier[ok] <= later[ok] <= summary(tmp_path / "run")["exchanges"]["ok"]
-    assert later["loadcheck_exchanges_total", "violation"] == 0
+    assert later["loadcheck_exchanges_total", "violation"] == later[("loadcheck_findings_total",)] == 0
     assert 0 < later["loadcheck_latency_seconds", "0.5"] <= later["loadcheck_latency_seconds", "0.99"]
     assert later[("loadcheck_handoffs_total",)] > 0
     assert later[("loadcheck_backends",)] > 0

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadcheck.cli.app import cli
+from loadcheck.errors import ExitCode
 from loadcheck.judge.findings import Finding
 from loadcheck.judge.outcome import Outcome
 from loadcheck.judge.verdict import Evidence
@@ -90,6 +91,24 @@ def test_junit_has_a_case_for_each_request_and_kind_of_identity() -> None:
     assert failure.get("message") == "F1 keeper#3 asked for list and got rows of keeper#17"
     assert "scenarios/pets.yaml:10" in (failure.text or "")
     assert [suite.get("failures") for suite in root] == ["1", "0", "1", "2"]
+
+
+@of_schemas
+def test_a_finding_whose_victim_never_sends_the_request_fails_a_case_of_its_own() -> None:
+    run = stored(two())
+    run.summary["pairs"] = [pair for pair in run.summary["pairs"] if pair["request"] != "list"]
+    root = validate_junit(junit(run))
+    (case,) = (case for case in root.iter("testcase") if case.get("classname") == "pets.list")
+    assert case.find("failure") is not None
+    assert [suite.get("failures") for suite in root if suite.get("name") == "others"] == ["1"]
+
+
+def test_a_threshold_that_did_not_hold_is_no_clean_pass() -> None:
+    run = stored([], replace(PASSED, exit_code=ExitCode.THRESHOLD, reasons=("p99 is 2 s",)))
+    assert (
+        annotations(run) == "::warning title=loadcheck%3A pass%3A correct%2C but a threshold did not hold::p99 is 2 s\n"
+    )
+    assert markdown(run).startswith("### ⚠️ loadcheck: pets: pass: correct, but a threshold did not hold\n")
 
 
 @of_schemas

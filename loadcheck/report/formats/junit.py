@@ -1,29 +1,35 @@
 """JUnit XML: a test case for each request and kind of identity, as CI servers show them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 from xml.etree import ElementTree as ET
 
 from loadcheck.record.stored import StoredCell, StoredFinding, StoredThreshold
 from loadcheck.record.stored_run import StoredRun
-from loadcheck.report.figures import plural, threshold
+from loadcheck.report.figures import plural, threshold_limit, threshold_measured, threshold_name
 from loadcheck.report.formats.xml_text import xml_text
 from loadcheck.report.headlines import headline
+from loadcheck.report.next_steps import MENDS
+from loadcheck.report.text import cut
 
 _THRESHOLDS: Final = "thresholds"
+_ROWS: Final = 3
+_LINE: Final = 500  # cells
 
 
 def junit(run: StoredRun) -> str:
     """Return the run as JUnit XML: a suite for each request, and one for the thresholds.
 
-    A case fails by a finding of its request with a victim of its kind, is skipped where nothing was checked, and is
-    an error where something was, but less than the verdict needs. It is written for the schema that Jenkins and
-    GitLab read (`testsuites` over `testsuite` over `testcase`).
+    A case fails by a finding of its request with a victim of its kind; other findings have cases of their own. It is
+    skipped where nothing was checked, and is an error where something was, but less than the verdict needs. It is
+    written for the schema that Jenkins and GitLab read (`testsuites` over `testsuite` over `testcase`).
     """
     root = ET.Element("testsuites", name=xml_text(run.summary["scenario"]))
     for request, pairs in groupby(run.summary["pairs"], key=lambda pair: pair["request"]):
         _suite(root, run, request, [_case(run, pair) for pair in pairs])
+    if others := list(_others(run)):
+        _suite(root, run, "others", [_other(run, each) for each in others])
     if run.summary["thresholds"]:
         _suite(root, run, _THRESHOLDS, [_limit(run, each) for each in run.summary["thresholds"]])
     if run.summary["verdict"] == "inconclusive":
@@ -51,11 +57,8 @@ def _suite(root: ET.Element, run: StoredRun, name: str, cases: list[ET.Element])
 
 def _case(run: StoredRun, pair: StoredCell) -> ET.Element:
     case = _named(run, pair["request"], pair["identity"])
-    found = list(_findings(run, pair))
-    if found:
-        heads = "; ".join(f"{each['id']} {headline(each)}" for each in found)
-        failure = ET.SubElement(case, "failure", message=xml_text(heads), type=xml_text(found[0]["symptom"]))
-        failure.text = xml_text("\n".join(map(_told, found)))
+    if found := list(_findings(run, pair)):
+        _fail(case, found)
     elif not pair["ok"] + pair["violation"]:
         why = f"{plural(pair['unknown'], 'answer')} lost or unclear" if pair["sent"] else "never sent"
         ET.SubElement(case, "skipped").text = f"nothing was checked: {why}"
@@ -68,19 +71,42 @@ def _findings(run: StoredRun, pair: StoredCell) -> Iterator[StoredFinding]:
             yield each
 
 
+def _others(run: StoredRun) -> Iterator[StoredFinding]:
+    """Yield findings whose victim was never to send the request, such as whoever owned a row that it wrote."""
+    pairs = {(pair["request"], pair["identity"]) for pair in run.summary["pairs"]}
+    yield from (each for each in run.findings if (each["request"], each["victim"]["identity"]) not in pairs)
+
+
+def _other(run: StoredRun, finding: StoredFinding) -> ET.Element:
+    case = _named(run, finding["request"], finding["victim"]["identity"])
+    _fail(case, [finding])
+    return case
+
+
+def _fail(case: ET.Element, found: Sequence[StoredFinding]) -> None:
+    heads = "; ".join(f"{each['id']} {headline(each)}" for each in found)
+    failure = ET.SubElement(case, "failure", message=xml_text(heads), type=xml_text(found[0]["symptom"]))
+    failure.text = xml_text("\n".join(map(_told, found)))
+
+
 def _told(finding: StoredFinding) -> str:
-    place = finding["place"]
+    place, found = finding["place"], finding["reproduction"]
     lines = [f"{finding['id']} {finding['symptom']}, cause {finding['cause']}: {headline(finding)}", finding["reason"]]
-    return "\n".join([*lines, *finding["reasoning"], f"{place['file']}:{place['line']}"])
+    rows = [f"not its own: {row}" for row in finding["evidence"]["wrong"][:_ROWS]]
+    mend = [f"to mend it: {MENDS[finding['cause']]}"] if finding["cause"] in MENDS else []
+    again = [] if found is None else [f"to see it again: loadcheck run {found['scenario']} in the run's folder"]
+    where = f"{place['file']}:{place['line']}"
+    return "\n".join(cut(line, _LINE) for line in [*lines, *finding["reasoning"], *rows, *mend, *again, where])
 
 
 def _limit(run: StoredRun, each: StoredThreshold) -> ET.Element:
-    case = _named(run, _THRESHOLDS, each["name"])
+    case = _named(run, _THRESHOLDS, threshold_name(each["name"], each["window_s"]))
     if each["held"] is None:
         ET.SubElement(case, "skipped").text = "there was nothing to measure"
     elif not each["held"]:
-        limit, value = (threshold(each["name"], number) for number in (each["limit"], each["value"]))
-        ET.SubElement(case, "failure", message=f"{value}, where the limit is {limit}", type="threshold")
+        value = threshold_measured(each["name"], each["value"], each["at_s"])
+        told = f"{value}, where the limit is {threshold_limit(each['name'], each['limit'])}"
+        ET.SubElement(case, "failure", message=told, type="threshold")
     return case
 
 

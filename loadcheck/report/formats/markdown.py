@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
-from loadcheck.record.stored import StoredFinding
+from loadcheck.errors import ExitCode
+from loadcheck.record.stored import StoredFinding, Summary
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.figures import (
     amount,
@@ -13,12 +14,13 @@ from loadcheck.report.figures import (
     plural,
     rate,
     share,
-    threshold,
+    threshold_limit,
     threshold_measured,
     threshold_name,
     times,
 )
-from loadcheck.report.headlines import headline
+from loadcheck.report.headlines import headline, verdict
+from loadcheck.report.next_steps import MENDS, next_steps
 from loadcheck.report.text import cut, inert
 
 _SIGNS: Final = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️"}
@@ -38,14 +40,19 @@ def markdown(run: StoredRun) -> str:
     """
     summary = run.summary
     parts = [
-        f"### {_SIGNS.get(summary['verdict'], '')} loadcheck: {escaped(summary['scenario'])}: {summary['verdict']}",
+        f"### {_sign(summary)} loadcheck: {escaped(summary['scenario'])}: {verdict(summary)}",
         "\n".join(f"- {escaped(cut(reason, _REASON))}" for reason in summary["reasons"][:_ROWS]),
         " · ".join(_figures(run)),
         *_findings(run.findings),
         *_thresholds(run),
         _requests(run),
+        "\n".join(["**Next**", *(f"- {escaped(str(step))}" for step in next_steps(summary, run.findings, run.folder))]),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _sign(summary: Summary) -> str:
+    return _SIGNS["inconclusive" if summary["exit_code"] == ExitCode.THRESHOLD else summary["verdict"]]
 
 
 def _figures(run: StoredRun) -> Iterator[str]:
@@ -63,10 +70,11 @@ def _figures(run: StoredRun) -> Iterator[str]:
 def _findings(findings: Sequence[StoredFinding]) -> Iterator[str]:
     for finding in findings[:_FINDINGS]:
         place = finding["place"]
+        mend = MENDS.get(finding["cause"], "")
         lines = [
             f"**{finding['id']} {finding['symptom']}**, cause **{finding['cause']}**: {escaped(headline(finding))}",
             f"- seen {times(finding['count'])}, {escaped(place['file'])}:{place['line']}",
-            *(f"- {escaped(cut(line, _REASON))}" for line in [finding["reason"], *finding["reasoning"]] if line),
+            *(f"- {escaped(cut(line, _REASON))}" for line in [finding["reason"], *finding["reasoning"], mend] if line),
         ]
         yield "\n".join(lines)
     if findings[_FINDINGS:]:
@@ -77,7 +85,7 @@ def _thresholds(run: StoredRun) -> Iterator[str]:
     rows = [
         [
             threshold_name(each["name"], each["window_s"]),
-            threshold(each["name"], each["limit"]),
+            threshold_limit(each["name"], each["limit"]),
             threshold_measured(each["name"], each["value"], each["at_s"]),
             _HELD[each["held"]],
         ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
 
@@ -10,6 +11,7 @@ from loadcheck.record.stored import StoredFinding
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.figures import times
 from loadcheck.report.headlines import headline
+from loadcheck.report.next_steps import MENDS
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _RULES: Final = {
@@ -28,6 +30,10 @@ _RULES: Final = {
     Symptom.LOST_WRITE: "A write that was acknowledged is not there.",
     Symptom.MALFORMED: "The answer cannot be read.",
 }
+_HELP: Final = (
+    "The alert names the cause, and what led to it. `loadcheck run F1/reproduce.yaml` in the run's folder shows it"
+    " again with the fewest exchanges; docs/findings.md tells what mends each cause."
+)
 _ORDER: Final = list(_RULES)
 
 
@@ -39,6 +45,8 @@ def sarif(run: StoredRun) -> str:
         "runs": [
             {
                 "tool": {"driver": _driver(run)},
+                # Code scanning keeps the alerts of each such id apart: of several scenarios none closes another's.
+                "automationDetails": {"id": f"loadcheck/{run.summary['scenario']}/"},
                 "invocations": [
                     {
                         "executionSuccessful": run.summary["verdict"] != "inconclusive",
@@ -56,7 +64,13 @@ def sarif(run: StoredRun) -> str:
 
 def _driver(run: StoredRun) -> dict[str, Any]:
     rules = [
-        {"id": symptom.value, "shortDescription": {"text": text}, "defaultConfiguration": {"level": "error"}}
+        {
+            "id": symptom.value,
+            "shortDescription": {"text": text},
+            "help": {"text": _HELP},
+            "defaultConfiguration": {"level": "error"},
+            "properties": {"tags": ["security", "row-level-security"]},
+        }
         for symptom, text in _RULES.items()
     ]
     return {"name": "loadcheck", "version": run.summary["loadcheck"], "rules": rules}
@@ -80,7 +94,7 @@ def _result(finding: StoredFinding) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": place["file"].replace("\\", "/").replace(" ", "%20")},
+                    "artifactLocation": {"uri": quote(place["file"].replace("\\", "/"))},
                     "region": {"startLine": place["line"]},
                 }
             }
@@ -93,4 +107,5 @@ def _result(finding: StoredFinding) -> dict[str, Any]:
 
 def _message(finding: StoredFinding) -> str:
     lines = [f"{headline(finding)}, {times(finding['count'])}; cause: {finding['cause']}.", finding["reason"]]
-    return "\n".join([*lines, *finding["reasoning"]])
+    mend = [f"To mend it: {MENDS[finding['cause']]}."] if finding["cause"] in MENDS else []
+    return "\n".join([*lines, *finding["reasoning"], *mend])

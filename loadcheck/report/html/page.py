@@ -27,8 +27,8 @@ _CARDS: Final = 50
 _PICTURED: Final = 20  # cards with lanes
 _ROWS: Final = 1_000  # of a table
 _FIGURES: Final = (
-    "amount", "is_upper_limit", "milliseconds", "plural", "rate", "seconds", "share", "threshold", "threshold_measured",
-    "threshold_name",
+    "amount", "milliseconds", "plural", "rate", "seconds", "share",
+    "threshold_limit", "threshold_measured", "threshold_name",
 )  # fmt: skip
 
 
