@@ -63,16 +63,17 @@ crashes: $(READY)  ## kill PostgreSQL 20 times under write load: nothing acknowl
 	$(BIN)/loadcheck run scenarios/ledger-crashes.yaml --set stack.postgres.synchronous_commit=off || test $$? = 1
 
 # The reports of a leaking and of a clean run, without the paths of the machine; the README shows one of them.
+examples: export PATH := $(CURDIR)/$(BIN):$(PATH)
 examples: $(READY)
-	rm -rf .examples
-	$(BIN)/loadcheck run scenarios/leaks/A1/leak.yaml --seed 1 --out .examples/leak || test $$? = 1
-	$(BIN)/loadcheck run scenarios/pets.yaml --seed 1 --out .examples/clean
+	rm -rf reports/leak reports/clean
+	loadcheck run scenarios/leaks/A1/leak.yaml --seed 1 --out reports/leak || test $$? = 1
+	loadcheck run scenarios/pets.yaml --seed 1 --out reports/clean
 	for run in leak clean; do \
-	    $(BIN)/loadcheck report .examples/$$run --html reports/examples/$$run.html --junit reports/examples/$$run.junit.xml \
+	    loadcheck report reports/$$run --html reports/examples/$$run.html --junit reports/examples/$$run.junit.xml \
 	        --sarif reports/examples/$$run.sarif --markdown reports/examples/$$run.md --svg reports/examples/$$run.svg; \
 	    sed -i 's|$(CURDIR)/||g' reports/examples/$$run.*; \
 	done
-	rm -rf .examples
+	rm -rf reports/leak reports/clean
 
 schema: $(READY)  ## remake the JSON Schema that editors use for scenarios
 	$(BIN)/loadcheck schema > scenarios/loadcheck.schema.json

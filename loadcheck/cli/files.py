@@ -25,7 +25,7 @@ _FORMATS: Final[dict[str, tuple[Callable[[StoredRun], str], str]]] = {
     "sarif": (sarif, "SARIF 2.1.0, for code scanning."),
     "markdown": (markdown, "Markdown, for the comment of a pull request."),
     "csv": (series_csv, "What happened in each second."),
-    "svg": (svg, "The report as a picture."),
+    "svg": (svg, "The gist of the report as a picture."),
 }
 _SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 

@@ -16,6 +16,7 @@ from loadcheck.draft.drafting import Place, draft
 from loadcheck.draft.writing import Draft
 from loadcheck.engine.messages import target_url
 from loadcheck.errors import ExitCode, UsageProblem
+from loadcheck.report.figures import plural
 from loadcheck.report.program import program
 from loadcheck.scenario.claim_mix import ClaimMix
 from loadcheck.scenario.expect import Expect
@@ -68,8 +69,8 @@ def command(  # noqa: PLR0913 -- the options of the command line
         return ExitCode.PASS
     write_file(out, drafted.text)
     questions = drafted.text.count("# decide:")
-    click.echo(f"{out}: {len(drafted.mixes) + 1} kinds of callers, {len(drafted.requests)} requests.")
-    click.echo(f"{questions} things are left to decide (`decide:`). Then: {program()} run {out}")
+    click.echo(f"{out}: {len(drafted.mixes) + 1} kinds of callers, {plural(len(drafted.requests), 'request')}.")
+    click.echo(f"{plural(questions, 'thing is', 'things are')} left to decide (`decide:`). Then: {program()} run {out}")
     return ExitCode.PASS
 
 

@@ -90,6 +90,7 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
             _refuse_writes(loaded.scenario, target.url)
         yield Aim(loaded.aimed_at(target))
         return
+    observer.step("starting the embedded stack")
     async with embedded(loaded.aimed_at(target).scenario, loaded.folder) as stack:
         for name, version in stack.versions.items():
             observer.step(f"{name} {version}")

@@ -69,8 +69,9 @@ async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
         f"url       {stack.url}",
         f"database  {stack.database}",
         "",
-        "Test it from another shell:",
-        f"  {_run_line(loaded, stack)}",
+        "Look at it from another shell, and test it:",
+        f"  {_line(loaded, stack, 'doctor', '--pooled', stack.pooled_database)}",
+        f"  {_line(loaded, stack, 'run', *(['--allow-writes'] if _writes(loaded.scenario) else []))}",
         "",
         "Before the curl line of a finding, with $LOADCHECK_URL in place of its own:",
         f"  {_export_line(stack)}",
@@ -81,10 +82,13 @@ async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
     return [*lines, "", "Ctrl-C stops it."]
 
 
-def _run_line(loaded: LoadedScenario, stack: EmbeddedStack) -> str:
-    words = [_program(), "run", str(loaded.path.absolute()), "--url", stack.url, "--database", stack.database]
-    writes = any(not request.safe for request in loaded.scenario.requests)
-    return shlex.join([*words, *_key_options(stack), *(["--allow-writes"] if writes else [])])
+def _line(loaded: LoadedScenario, stack: EmbeddedStack, command: str, *options: str) -> str:
+    words = [_program(), command, str(loaded.path.absolute()), "--url", stack.url, "--database", stack.database]
+    return shlex.join([*words, *_key_options(stack), *options])
+
+
+def _writes(scenario: Scenario) -> bool:
+    return any(not request.safe for request in scenario.requests)
 
 
 def _program() -> str:

@@ -22,6 +22,7 @@ from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.problems import Place
 
+_LONGEST: Final = 10_000  # characters of a row
 _LEFT_OUT: Final = {"authorization", "user-agent", NONCE_HEADER.lower()}
 
 
@@ -113,10 +114,15 @@ def _identity(identity: Identity, scenario: Scenario) -> StoredIdentity:
 
 def _evidence(evidence: Evidence) -> StoredEvidence:
     return {
-        "expected": list(evidence.expected),
-        "received": list(evidence.received),
-        "wrong": list(evidence.wrong),
-        "missing": list(evidence.missing),
+        "expected": _bounded(evidence.expected),
+        "received": _bounded(evidence.received),
+        "wrong": _bounded(evidence.wrong),
+        "missing": _bounded(evidence.missing),
         "expected_count": evidence.expected_count,
         "received_count": evidence.received_count,
     }
+
+
+def _bounded(rows: Sequence[str]) -> list[str]:
+    """Return rows, of a very long one its beginning."""
+    return [row if len(row) <= _LONGEST else f"{row[:_LONGEST]}…" for row in rows]

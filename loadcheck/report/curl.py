@@ -84,8 +84,8 @@ def _secret_header(name: str) -> _Word:
 class _Layout:
     """Puts words on lines, each but the last ended by a backslash, which a shell drops with the line break.
 
-    A word too long for a line is broken where no single quote is open, so that the backslash counts. The next
-    line then starts at its first column, for a space would end the word.
+    A word too long for a line is broken where no single quote is open, so that the backslash counts, and within a text
+    only where a line cannot hold that. The next line then starts at its first column, for a space would end the word.
     """
 
     def __init__(self, width: int) -> None:
@@ -118,6 +118,8 @@ class _Layout:
             self._line += part
             return
         rest = hide_tokens(part.text)
+        if self._room < cell_len(quoted(rest)) <= self._width - 2:
+            self._break()
         while cell_len(quoted(rest)) > self._room:
             rest = self._add_piece(rest)
         self._line += quoted(rest)

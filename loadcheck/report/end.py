@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.rule import Rule
 from rich.text import Text
 
 from loadcheck.record.stored import StoredCoverage, StoredFinding, Summary
 from loadcheck.record.stored_run import StoredRun
-from loadcheck.report.figures import milliseconds, plural, rate, seconds
+from loadcheck.report.figures import milliseconds, plural, rate, seconds, times
 from loadcheck.report.headlines import EXPLAINED
-from loadcheck.report.next_steps import next_steps
+from loadcheck.report.next_steps import Step, next_steps
 from loadcheck.report.notes import certainty, itself, notes
 from loadcheck.report.sameness import told_alike
 from loadcheck.report.stories import Stories
@@ -27,7 +28,7 @@ from loadcheck.report.tables import (
     spans_table,
     thresholds_table,
 )
-from loadcheck.report.text import cut, plain
+from loadcheck.report.text import cut, inert, plain
 
 _WIDTH: Final = 80  # columns of the SVG
 _WIDEST: Final = 100  # a wider terminal does not make the report easier to read
@@ -50,18 +51,27 @@ def print_report(console: Console, summary: Summary, findings: Sequence[StoredFi
 
 
 def svg(run: StoredRun) -> str:
-    """Return the end report as an SVG picture of a terminal, the command that prints it in its bar.
+    """Return the gist of the end report as an SVG picture of a terminal, the command that prints it in its bar.
 
-    The picture loads nothing from elsewhere.
+    It has no tables of what was covered and how the load went; and it loads nothing from elsewhere.
     """
     console = Console(file=io.StringIO(), record=True, width=_WIDTH, force_terminal=True, color_system="truecolor")
-    print_report(console, run.summary, run.findings, run.folder)
+    summary, findings, folder = run.summary, run.findings, run.folder
+    gist = (
+        *_verdict(summary),
+        *_found(summary, findings, folder),
+        Text(""),
+        *_end(summary, findings, folder),
+        Text(""),
+    )
+    console.print(Group(*gist), highlight=False)
     return _FONT_FACES.sub("", console.export_svg(title=cut(f"loadcheck report {run.folder}", _WIDTH)))
 
 
 def end_report(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> RenderableType:
     """Return the end report of a run, for a console of 80 columns or any other width."""
-    return Group(*_verdict(summary), *_sections(summary, findings, folder), Text(""), *_end(summary, findings, folder))
+    sections = *_found(summary, findings, folder), *_done(summary)
+    return Group(*_verdict(summary), *sections, Text(""), *_end(summary, findings, folder))
 
 
 def _verdict(summary: Summary) -> Iterator[RenderableType]:
@@ -71,26 +81,42 @@ def _verdict(summary: Summary) -> Iterator[RenderableType]:
         line.append(f" ({explained})", style="bold yellow")
     yield line
     for reason in summary["reasons"][:_REASONS]:
-        yield _Indented(reason)
+        yield _Wrapped(reason, indent=2)
     if rest := summary["reasons"][_REASONS:]:
         yield Text(f"  and {plural(len(rest), 'more reason')}: summary.json")
     yield Text("")
     yield Text(_of_what(summary), style="dim", no_wrap=True, overflow="ellipsis")
     yield from map(plain, _checked(summary))
-    yield from (plain(text, "yellow" if warns else "") for text, warns in notes(summary))
-    yield from map(plain, certainty(summary))
+    yield from (_Wrapped(text, "yellow" if warns else "") for text, warns in notes(summary))
+    yield from map(_Wrapped, certainty(summary))
 
 
-class _Indented:
-    """Text of any length, each of its lines two cells in and without spaces after it."""
+class _Wrapped:
+    """Text of any length, each of its lines so many cells in and without spaces after it."""
 
-    def __init__(self, text: str) -> None:
-        self._text = plain(text)
+    def __init__(self, text: str, style: str = "", indent: int = 0) -> None:
+        self._text = plain(text, style)
+        self._indent = indent
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for line in self._text.wrap(console, max(options.max_width - 2, 1)):
+        for line in self._text.wrap(console, max(options.max_width - self._indent, 1)):
             line.rstrip()
-            yield Text("  ").append_text(line)
+            yield Text(" " * self._indent).append_text(line)
+
+
+class _Told:
+    """A step, its command in one piece to be copied: on a line of its own where it does not fit behind the sentence."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        whole, command = str(self._step), self._step.command
+        if not command or cell_len(whole) + 2 <= options.max_width:
+            yield _Wrapped(whole, indent=2)
+            return
+        yield _Wrapped(f"{self._step.text}:", indent=2)
+        yield Text(f"    {inert(command)}", overflow="fold", no_wrap=cell_len(command) + 4 <= options.max_width)
 
 
 def _of_what(summary: Summary) -> str:
@@ -114,13 +140,10 @@ def _checked(summary: Summary) -> Iterator[str]:
     measured = sum(phase["duration_s"] for phase in summary["phases"] if phase["measure"])
     span = f"{seconds(measured)} measured ({seconds(summary['duration_s'])} in all)"
     yield f"{rate(summary['throughput_rps'])} over {span}, p50 {p50}, p99 {p99}"
-    warm_up = summary["warm_up"]
-    if warm_up["sent"]:
-        bad = f", {plural(warm_up['violation'], 'violation')}" if warm_up["violation"] else ""
-        yield f"and {plural(warm_up['sent'], 'exchange')} in the warm-up, judged but not measured{bad}"
 
 
-def _sections(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> Iterator[RenderableType]:
+def _found(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> Iterator[RenderableType]:
+    """Yield the sections on what was found."""
     if findings:
         yield from _section(plural(len(findings), "finding"), Stories(findings, folder))
     if summary["thresholds"]:
@@ -128,6 +151,10 @@ def _sections(summary: Summary, findings: Sequence[StoredFinding], folder: Path)
     if summary["faults"]:
         yield from _section("faults", faults_table(summary["faults"]))
     yield from _section("requests", requests_table(summary["requests"]))
+
+
+def _done(summary: Summary) -> Iterator[RenderableType]:
+    """Yield the sections on what was done to find it."""
     yield from _section("identities", mixes_table(summary["claim_mixes"]))
     yield from _section("load", phases_table(summary["phases"]))
     if summary["alike"]:
@@ -135,7 +162,7 @@ def _sections(summary: Summary, findings: Sequence[StoredFinding], folder: Path)
     if summary["coverage"]["requests"]:
         yield from _section("coverage", *_covered(summary["coverage"]))
     yield from _section("answers", *_answers(summary))
-    yield from _section("loadcheck itself", *map(plain, itself(summary)))
+    yield from _section("loadcheck itself", *map(_Wrapped, itself(summary)))
 
 
 def _section(title: str, *content: RenderableType) -> Iterator[RenderableType]:
@@ -158,7 +185,7 @@ def _answers(summary: Summary) -> Iterator[RenderableType]:
     yield plain(", ".join(told + more) or "none")
     unknowns = list(summary["unknowns"].items())
     for reason, count in unknowns[:_TEXTS]:
-        yield Text(f"unknown {count:,} times: {cut(reason, _REASON)}", style="yellow")
+        yield Text(f"unknown {times(count)}: {cut(reason, _REASON)}", style="yellow")
     if unknowns[_TEXTS:]:
         yield Text(f"and unknown for {plural(len(unknowns) - _TEXTS, 'other reason')}: summary.json")
 
@@ -171,4 +198,4 @@ def _end(summary: Summary, findings: Sequence[StoredFinding], folder: Path) -> I
     )
     yield Text.assemble(("run: ", "bold"), plain(str(folder)), overflow="fold")
     yield Text("next:", style="bold")
-    yield from (_Indented(str(step)) for step in next_steps(summary, findings, folder))
+    yield from map(_Told, next_steps(summary, findings, folder))

@@ -18,7 +18,7 @@ from loadcheck.record.findings import finding_head
 from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import amount, plural, seconds
 from loadcheck.report.headlines import headline
-from loadcheck.report.progress import extent, latency_line, load, rate_line, reach_line, share_done
+from loadcheck.report.progress import extent, latency_line, pace, rate_line, reach_line, share_done
 from loadcheck.report.pulse import Pulse, sparkline
 from loadcheck.report.text import cut, plain
 from loadcheck.run.observer import Gauges
@@ -26,11 +26,13 @@ from loadcheck.run.observer import Gauges
 _PER_SECOND: Final = 4
 _WIDEST: Final = 200
 _FINDINGS: Final = 5  # the last ones, a line each
-_ROWS: Final = 6  # rows of the tables
+_ROWS: Final = 2, 30  # of the tables: as many as there is height for
+_HEIGHT: Final = 24  # lines of a terminal, where that is not told
+_OTHERS: Final = 14  # lines that are no rows of the tables, and no findings
 _NAME: Final = 26
 _LABEL: Final = 10
 _FIGURES: Final = 30  # cells for the figures before a curve
-_CURVE: Final = 60  # as many seconds as are kept
+_CURVE: Final = 120  # as many seconds as are kept
 _STORIES: Final = 3  # findings told at length as they happen; the end report tells them all
 _ROW_CELLS: Final = 70
 _GAP: Final = "  "  # between the columns of a table
@@ -82,7 +84,7 @@ class LiveReporter:
             self._live = None
 
     def _render(self) -> RenderableType:
-        return "" if self._view is None else self._view.render(min(self._console.width, _WIDEST))
+        return "" if self._view is None else self._view.render(min(self._console.width, _WIDEST), self._console.height)
 
 
 class View:
@@ -98,8 +100,8 @@ class View:
         self._gauges = gauges
         self._pulse = Pulse(tally)
 
-    def render(self, width: int) -> RenderableType:
-        """Return the view of this moment, `width` columns wide at most."""
+    def render(self, width: int, height: int = _HEIGHT) -> RenderableType:
+        """Return the view of this moment, for a terminal of so many columns and lines."""
         now = self._gauges.now()
         self._pulse.look(now)
         return Group(
@@ -109,9 +111,14 @@ class View:
             *_checked(self._tally),
             *self._coverage(),
             Text(""),
-            *_tables(self._tally),
+            *_tables(self._tally, self._rows(height)),
             *self._violations(width),
         )
+
+    def _rows(self, height: int) -> int:
+        least, most = _ROWS
+        findings = len(self.findings) + 1 if self.findings else 0
+        return min(max(height - _OTHERS - findings, least), most)
 
     def story(self, finding: Finding) -> Iterator[tuple[str, str]]:
         """Yield the lines of a finding's story, and their styles: who, why, and the first row that tells."""
@@ -143,7 +150,7 @@ class View:
     def _phase_text(self, index: int, phase: PhaseTally, now: float, width: int) -> Text:
         name = cut(phase.phase.name, 20) + ("" if phase.phase.measure else " (not measured)")
         many = len(self._tally.phases)
-        return Text(cut(f"{index + 1} of {many}, {name}: {load(phase.phase)}, {extent(phase, now)}", width))
+        return Text(cut(f"{index + 1} of {many}, {name}: {pace(phase.phase)}, {extent(phase, now)}", width))
 
     def _violations(self, width: int) -> Iterator[RenderableType]:
         if self.findings:
@@ -192,23 +199,25 @@ def _with_curve(label: str, text: str, values: Iterable[float | None], width: in
     return _line(label, Text.assemble(f"{text:<{_FIGURES}}", (curve, "cyan")))
 
 
-def _tables(tally: Tally) -> Iterator[Text]:
+def _tables(tally: Tally, most: int) -> Iterator[Text]:
     """Yield the lines of both tables side by side, without rich's own: these take more time than all of the rest."""
-    mixes, statuses = _mixes(tally), _statuses(tally.statuses.most_common())
+    mixes, statuses = _mixes(tally, most), _statuses(tally.statuses.most_common(), most)
     empty = [(" " * cell_len(text), "") for text, _ in mixes[0]]
     for left, right in zip_longest(mixes, statuses):
         yield Text.assemble(*(left or empty), _BESIDE, *(right or ()), no_wrap=True, overflow="ellipsis")
 
 
-def _mixes(tally: Tally) -> list[list[_Cell]]:
-    shown = list(zip(tally.scenario.identities, tally.mixes, strict=True))
+def _mixes(tally: Tally, most: int) -> list[list[_Cell]]:
+    """Return those with violations first: these must not be among the ones that there is no room for."""
+    both = zip(tally.scenario.identities, tally.mixes, strict=True)
+    shown = sorted(both, key=lambda each: not each[1].violation)
     rows = [[(cut(mix.name, _NAME), ""), (amount(counts.sent), ""), *_bad(counts)] for mix, counts in shown]
-    return _aligned(["claim mix", "sent", "violation", "unknown"], rows)
+    return _aligned(["claim mix", "sent", "violation", "unknown"], rows, most)
 
 
-def _statuses(statuses: Mapping[str, int]) -> list[list[_Cell]]:
-    rows = [[(cut(status, 16), ""), (amount(count), "")] for status, count in statuses.items()]
-    return _aligned(["status", "answers"], rows)
+def _statuses(statuses: Mapping[str, int], most: int) -> list[list[_Cell]]:
+    rows = [[(cut(status, _NAME), ""), (amount(count), "")] for status, count in statuses.items()]
+    return _aligned(["status", "answers"], rows, most)
 
 
 def _bad(counts: Counts) -> tuple[_Cell, _Cell]:
@@ -218,10 +227,10 @@ def _bad(counts: Counts) -> tuple[_Cell, _Cell]:
     )
 
 
-def _aligned(names: list[str], rows: list[list[_Cell]]) -> list[list[_Cell]]:
+def _aligned(names: list[str], rows: list[list[_Cell]], most: int) -> list[list[_Cell]]:
     """Return a table's head and first rows, the first column flush left and the others right; as wide all the way."""
-    more = f"{len(rows) - _ROWS:,} more" if rows[_ROWS:] else ""
-    shown = [[(name, "dim") for name in names], *rows[:_ROWS]]
+    more = f"{len(rows) - most:,} more" if rows[most:] else ""
+    shown = [[(name, "dim") for name in names], *rows[:most]]
     if more:
         shown.append([(more, "dim"), *(("", "") for _ in names[1:])])
     widths = [max(cell_len(text) for text, _ in column) for column in zip(*shown, strict=True)]

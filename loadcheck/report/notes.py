@@ -14,10 +14,19 @@ Note = tuple[str, bool]
 
 
 def notes(summary: Summary) -> Iterator[Note]:
-    """Tell what came of writes, whether data changed under the run, and what of it is stored."""
+    """Tell of the warm-up, what came of writes, whether data changed under the run, and what of it is stored."""
+    yield from _warm_up(summary)
     yield from _written(summary)
     yield from ((line, True) for line in _drifted(summary))
     yield from ((line, False) for line in _kept(summary))
+
+
+def _warm_up(summary: Summary) -> Iterator[Note]:
+    """Tell what the other figures leave out."""
+    sent, violation = (summary["warm_up"][name] for name in ("sent", "violation"))
+    if sent:
+        bad = f", {plural(violation, 'violation')}" if violation else ""
+        yield f"and {plural(sent, 'exchange')} in the warm-up, judged but not measured{bad}", bool(violation)
 
 
 def _written(summary: Summary) -> Iterator[Note]:

@@ -34,10 +34,15 @@ def extent(phase: PhaseTally, now: float) -> str:
 def load(phase: Phase) -> str:
     """Return what a phase asks for: `concurrency 32 for 30 s`, or `400/s to 800/s for 30 s`."""
     size = f" for {seconds(phase.duration)}" if phase.duration else f", {plural(phase.budget or 0, 'request')}"
+    return pace(phase) + size
+
+
+def pace(phase: Phase) -> str:
+    """Return how a phase sends: `concurrency 32`, or `400/s to 800/s`."""
     if phase.concurrency is not None:
-        return f"concurrency {phase.concurrency}{size}"
+        return f"concurrency {phase.concurrency}"
     ramp = f" to {rate(phase.ramp_to)}" if phase.ramp_to is not None else ""
-    return f"{rate(phase.rate)}{ramp}{size}"
+    return rate(phase.rate) + ramp
 
 
 def target_rate(phase: PhaseTally, now: float) -> float | None:

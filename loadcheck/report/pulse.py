@@ -1,4 +1,4 @@
-"""The last minute of a run as small curves of text."""
+"""The last two minutes of a run as small curves of text."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from loadcheck.record.sampler import Sampler
 from loadcheck.record.span import Span
 from loadcheck.record.tally import Tally
 
-_KEPT: Final = 60
+_KEPT: Final = 120
 _EVERY_S: Final = 1.0
 _BARS: Final = "▁▂▃▄▅▆▇█"
 

@@ -1,5 +1,6 @@
 """The page as people have it before them: quiet, offline, complete at any width, and usable by keyboard."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from loadcheck.record.chunk_file import ChunkFile
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.html.page import page
 from tests.browser.chromium import Tab, chromium
+from tests.cli.hostile import PET, hostile_run
 from tests.report.test_formats import stored, two
 from tests.report.test_html import IMAGE, lasting_a_day, line
 
@@ -64,6 +66,16 @@ async def test_rows_that_are_markup_are_shown_as_text(tmp_path: Path) -> None:
         await tab.open(address, 1280)
         assert await tab.value("document.images.length") == 0
         assert IMAGE in await tab.value("document.querySelector('.rows .marked').textContent")
+        assert quiet(tab, address)
+
+
+async def test_a_hostile_database_leaves_the_page_inert(tmp_path: Path) -> None:
+    address = (await asyncio.to_thread(hostile_run, tmp_path)).reports["html"].as_uri()
+    async with chromium() as tab:
+        await tab.open(address, 390)
+        assert await tab.value("document.images.length") == 0
+        assert PET in await tab.value("document.querySelector('.rows .marked').textContent")
+        assert await tab.value("document.documentElement.scrollWidth") <= 390
         assert quiet(tab, address)
 
 

@@ -104,16 +104,22 @@ def test_what_it_prints_works_when_pasted(scenario: Path, algorithm: str) -> Non
         assert words[2] == str(scenario)
         assert _line(lines, "url ").split()[1] == words[words.index("--url") + 1]
         assert _line(lines, "database ").split()[1] == words[words.index("--database") + 1]
-        done = subprocess.run(
-            [*LOADCHECK, *words[1:], "--out", str(scenario.parent / "out")],
-            env={**os.environ, "PYTHONPATH": str(FOLDER.parent)},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        looked = _pasted(_line(lines, "loadcheck doctor "))
+        assert "ok       a pooler in transaction mode" in looked.stdout, looked.stdout + looked.stderr
+        done = _pasted(_line(lines, "loadcheck run "), "--out", str(scenario.parent / "out"))
         assert done.returncode in {ExitCode.PASS, ExitCode.INCONCLUSIVE}, done.stdout + done.stderr
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == ExitCode.PASS
+
+
+def _pasted(line: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LOADCHECK, *shlex.split(line)[1:], *options],
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parent)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
 
 
 def _repeat_a_finding(scenario: Path, lines: list[str]) -> None:

@@ -34,6 +34,7 @@ requests:
   - {name: names, get: "/pets?select=id,copied_pets,own,visits&limit=1", expect: {status: 200}}
 """
 WELL = """\
+starting the embedded stack
 postgres N
 pgbouncer N
 postgrest N

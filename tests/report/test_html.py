@@ -38,7 +38,7 @@ def lasting_a_day(run: StoredRun) -> StoredRun:
 
 
 def line(seq: int, at: float, who: str, pid: int | None, took: float = 0.001) -> dict[str, Any]:
-    stamp = {} if pid is None else {"headers": {"loadcheck-stamp": f"{pid}@17 18 - - -"}}
+    stamp = {} if pid is None else {"headers": {"loadcheck-stamp": f"{pid}@17 {round(at * 1e6)} - - -"}}
     return {"seq": seq, "t": at, "service_ms": took * 1000, "request": "list", "identity": who, **stamp}
 
 

@@ -35,7 +35,7 @@ def running() -> Tally:
 def test_the_view_tells_phase_rate_latency_and_verdicts() -> None:
     lines = shown(View(running(), GAUGES))
     assert lines[1] == "loadcheck  pets" + " " * 61 + "48 s"
-    assert lines[3] == "phase     3 of 3, peak: 400/s to 800/s for 30 s, 15 s of 30 s"
+    assert lines[3] == "phase     3 of 3, peak: 400/s to 800/s, 15 s of 30 s"
     assert lines[4] == "rate      100/s of 600/s"
     assert lines[5] == "in flight 32, 1 missed arrival"
     assert lines[6].startswith("latency   p50 1")
@@ -120,7 +120,7 @@ def test_a_closed_loop_has_a_concurrency_in_place_of_a_target_rate() -> None:
     counted.phase_started(PhaseStarted(1, SCENARIO.load[1], 45.0))
     counted.add(exchange(at=46.0), OK)
     lines = shown(View(counted, GAUGES))
-    assert lines[3] == "phase     2 of 3, steady: concurrency 32 for 30 s, 3 s of 30 s"
+    assert lines[3] == "phase     2 of 3, steady: concurrency 32, 3 s of 30 s"
     assert lines[4] == "rate      0.33/s with concurrency 32"
 
 
@@ -130,7 +130,7 @@ def test_a_phase_that_ends_after_a_number_of_requests_is_told_by_them() -> None:
     counted = Tally(scenario, population(scenario))
     counted.phase_started(PhaseStarted(0, scenario.load[0], 0.0))
     counted.add(exchange(phase=0), OK)
-    assert shown(View(counted, GAUGES))[3].endswith("count: concurrency 2, 4 requests, 1 of 4 requests")
+    assert shown(View(counted, GAUGES))[3].endswith("count: concurrency 2, 1 of 4 requests")
 
 
 def test_before_the_first_phase_there_is_little_to_tell() -> None:
@@ -173,3 +173,21 @@ def test_the_view_leaves_nothing_behind_but_the_steps() -> None:
     assert "stopping\n" in text
     assert text.endswith("\x1b[2K")
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
+
+
+def test_those_with_violations_come_first_and_the_tables_are_as_high_as_there_is_room() -> None:
+    counted = running()
+    counted.add(exchange(identity=501), FOREIGN)
+    view = View(counted, GAUGES)
+
+    def mixes(height: int) -> list[str]:
+        console = Console(file=io.StringIO(), width=80, height=height, highlight=False)
+        with console.capture() as capture:
+            console.print(view.render(80, height))
+        lines = [line.rstrip() for line in capture.get().splitlines()]
+        assert len(lines) <= height
+        first = next(at for at, line in enumerate(lines) if line.startswith("claim mix"))
+        return [line.split()[0] for line in lines[first + 1 :] if line[:1].strip()]
+
+    assert mixes(16) == ["keeper", "expired", "1"]  # more
+    assert mixes(40) == ["keeper", "expired", "no-claim"]

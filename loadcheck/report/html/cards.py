@@ -15,10 +15,11 @@ from loadcheck.report.headlines import headline
 from loadcheck.report.html.lanes import Lanes, Stay
 from loadcheck.report.next_steps import MENDS
 from loadcheck.report.program import program
+from loadcheck.report.text import cut
 
 _WIDTH: Final = 100  # cells of a command
 _FILE: Final = 20_000  # characters of a file that is shown
-_ROW: Final = 2_000  # characters of a row
+_ROW: Final = 600  # cells of a row
 _MS: Final = 1000
 
 
@@ -54,6 +55,7 @@ class Card:
         expected: The first rows that should have come.
         received: The first rows that came; those that should not have are marked.
         steps: What led to it, one exchange a line; empty where the history does not tell.
+        hidden: Whether they lack the exchange that the rows came from.
         commands: How to see it again.
         files: The files of its reproduction.
     """
@@ -69,6 +71,7 @@ class Card:
     expected: Sequence[Row]
     received: Sequence[Row]
     steps: Sequence[str]
+    hidden: bool
     commands: Sequence[Command]
     files: Sequence[Command]
 
@@ -88,6 +91,7 @@ class Card:
             expected=_marked(evidence["expected"], evidence["missing"], "missing"),
             received=_marked(evidence["received"], evidence["wrong"], "not its own"),
             steps=[_step(stay) for stay in lanes],
+            hidden=finding["source"] is not None and all(stay.part != "poison" for stay in lanes),
             commands=list(_commands(finding, folder)),
             files=list(_files(finding, folder)),
         )
@@ -125,8 +129,8 @@ def _reasoning(finding: StoredFinding) -> list[str]:
 def _marked(rows: Sequence[str], marked: Sequence[str], mark: str) -> list[Row]:
     """Return rows, those that are marked among them or after them."""
     wrong = set(marked)
-    shown = [Row(row[:_ROW], mark if row in wrong else "") for row in rows]
-    return shown + [Row(row[:_ROW], mark) for row in marked if row not in set(rows)]
+    shown = [Row(cut(row, _ROW), mark if row in wrong else "") for row in rows]
+    return shown + [Row(cut(row, _ROW), mark) for row in marked if row not in set(rows)]
 
 
 def _step(stay: Stay) -> str:

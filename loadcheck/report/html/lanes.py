@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from loadcheck.judge.stamp import stamp_in
 from loadcheck.oracle.stamp import HEADER
 from loadcheck.record.stored import StoredFinding
 
@@ -30,6 +31,7 @@ class Stay:
         request: What it asked for.
         began: When it was sent, in seconds after the run's start.
         ended: When its answer was there.
+        ran: When its transaction began by its backend, in microseconds since 1970; 0 where that is not told.
         part: Its part in the violation.
     """
 
@@ -38,6 +40,7 @@ class Stay:
     request: str
     began: float
     ended: float
+    ran: int = 0
     part: Part = "other"
 
 
@@ -110,9 +113,9 @@ class _Before:
 
     def _may_be_poison(self, stay: Stay) -> bool:
         """Whether it is of the one the rows came from, on the victim's backend, and the last of these."""
-        if stay.who != self._source or stay.backend != self.victim.backend or stay.began > self.victim.began:
+        if stay.who != self._source or stay.backend != self.victim.backend or stay.backend == NOT_TOLD:
             return False
-        return stay.backend != NOT_TOLD and (self._poison is None or stay.began > self._poison.began)
+        return stay.ran < self.victim.ran and (self._poison is None or stay.ran > self._poison.ran)
 
     def _elsewhere(self, began: float) -> Iterator[Stay]:
         others = [stays for name, stays in self._recent.items() if name != self.victim.backend]
@@ -122,8 +125,8 @@ class _Before:
 
 
 def _stay(line: dict[str, Any]) -> Stay:
-    stamp = line.get("headers", {}).get(HEADER, "")
-    backend = stamp.partition(" ")[0].partition("@")[0]
+    stamp = stamp_in(line.get("headers", {}).get(HEADER, ""))
     began = line["t"]
     ended = began + line["service_ms"] / 1000
-    return Stay(backend or NOT_TOLD, line["identity"], line["request"], began, ended)
+    backend, ran = (NOT_TOLD, 0) if stamp is None else (str(stamp.pid), stamp.at)
+    return Stay(backend, line["identity"], line["request"], began, ended, ran)

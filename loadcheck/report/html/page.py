@@ -28,7 +28,7 @@ _PICTURED: Final = 20  # cards with lanes
 _ROWS: Final = 1_000  # of a table
 _FIGURES: Final = (
     "amount", "milliseconds", "plural", "rate", "seconds", "share",
-    "threshold_limit", "threshold_measured", "threshold_name",
+    "threshold_limit", "threshold_measured", "threshold_name", "times",
 )  # fmt: skip
 
 
