@@ -157,7 +157,7 @@ class View:
             yield Text("")
         for finding in list(self.findings):
             head = finding_head(finding, self._tally.scenario, self._tally.population)
-            often = f"x{finding.count}" if finding.count > 1 else ""
+            often = f"x{finding.count:,}" if finding.count > 1 else ""
             text = f"{head['id']} {head['symptom']} {often}: {headline(head)}".replace(" :", ":")
             yield Text(cut(text, width), style="red")
 

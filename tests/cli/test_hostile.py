@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from tests.cli.hostile import PET, hostile_run
-from tests.report.test_formats import validate_junit, validate_sarif
+from tests.report.test_formats import of_schemas, validate_junit, validate_sarif
 
 MB = 1_000_000
 
 
+@of_schemas
 def test_reports_of_hostile_rows_stay_inert_and_small(tmp_path: Path) -> None:
     made = hostile_run(tmp_path)
     assert made.ended.code == 1, made.ended.text

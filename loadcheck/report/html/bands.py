@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Final, Self
 
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
@@ -10,7 +11,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from loadcheck.record.series import Sample
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.figures import seconds, times
-from loadcheck.report.html.figures import RED, Figure, chart_text, empty_figure, lane_axis
+from loadcheck.report.html.figures import RED, Figure, chart_text, empty_figure, lane_axis, long_times, told_at
 from loadcheck.report.html.thinning import Stretch, merged
 
 _LANE: Final = 30  # pixels
@@ -18,6 +19,7 @@ _FINEST: Final = 400  # stretches of one kind that can be told apart on a screen
 _NEARLY_ALL: Final = 0.9
 _MOST: Final = 8  # kinds of faults with a lane of their own
 _PINNED: Final = 20  # findings named at their pins
+_APART: Final = 16  # names that there is room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,10 @@ class Bands:
             self._draw(drawn, -lane, stretches, "#e69f00")
         if pins:
             self._pin(drawn, 1 - len(names))
-        drawn.add_tools(HoverTool(tooltips=[("", "@name"), ("from", "@left{0.0} s"), ("to", "@right{0.0} s")]))
+        drawn.add_tools(
+            HoverTool(tooltips=[("", "@name"), ("from", told_at("left", self.end)), ("to", told_at("right", self.end))])
+        )
+        long_times(drawn, self.end)
         return drawn
 
     def _lanes(self) -> Iterator[tuple[str, list[tuple[str, Stretch]]]]:
@@ -136,11 +141,8 @@ class Bands:
         begun = {"x": sorted({at for _, at in self.findings} | {first for first, _ in self.violations})}
         begun["y"] = [lane] * len(begun["x"])
         drawn.scatter("x", "y", source=ColumnDataSource(begun), marker="inverted_triangle", size=10, color=RED)
-        told = {
-            "x": [at for _, at in self.findings],
-            "y": [lane] * len(self.findings),
-            "name": [name for name, _ in self.findings],
-        }
+        named = list(self._named())
+        told = {"x": [at for _, at in named], "y": [lane] * len(named), "name": [name for name, _ in named]}
         drawn.text(
             "x",
             "y",
@@ -152,6 +154,17 @@ class Bands:
             name="named",
         )
 
+    def _named(self) -> Iterator[tuple[str, float]]:
+        """Yield the names of findings, those that would lie upon each other as one: `F1 and 2 more`."""
+        near: list[tuple[str, float]] = []
+        for one in sorted(self.findings, key=itemgetter(1)):
+            if near and one[1] - near[0][1] > self.end / _APART:
+                yield _together(near)
+                near = []
+            near.append(one)
+        if near:
+            yield _together(near)
+
     def told(self) -> Iterator[str]:
         """Tell in words what the strip shows."""
         for name, (first, last) in self.phases:
@@ -160,6 +173,11 @@ class Bands:
             yield f"fault {name}: {times(len(stretches))}, first at {seconds(stretches[0][0])}"
         for name, at in self.findings:
             yield f"finding {name}: first at {seconds(at)}"
+
+
+def _together(near: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    first, at = near[0]
+    return (first if len(near) == 1 else f"{first} and {len(near) - 1} more"), at
 
 
 def _stretch(sample: Sample) -> Stretch:

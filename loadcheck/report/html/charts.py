@@ -1,7 +1,8 @@
 """The charts of a run, on one shared time axis."""
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from bokeh.models import (
     ColumnDataSource,
     CrosshairTool,
     DataRange1d,
+    FixedTicker,
     HoverTool,
     LayoutDOM,
     LinearAxis,
@@ -21,7 +23,17 @@ from bokeh.models.annotations import Span
 from loadcheck.record.series import Sample
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.html.bands import Bands
-from loadcheck.report.html.figures import COLOURS, DASHES, ON_BLACK, RED, Figure, chart_text, empty_figure
+from loadcheck.report.html.figures import (
+    COLOURS,
+    DASHES,
+    ON_BLACK,
+    RED,
+    Figure,
+    chart_text,
+    empty_figure,
+    long_times,
+    told_at,
+)
 from loadcheck.report.html.thinning import Point, thinned
 from loadcheck.report.text import cut
 
@@ -34,6 +46,7 @@ _HEADROOM: Final = 0.35  # of the values' range, for the legend
 _STATUSES: Final = 7
 _IN_A_ROW: Final = 4  # lines of a legend
 _LEGEND: Final = 20  # cells
+_FEW_DECADES: Final = 2
 _BUSY: Final = 85.0  # per cent of one core
 _MARKERS: Final = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 
@@ -69,7 +82,7 @@ def charts(run: StoredRun) -> LayoutDOM | None:
         bands.strip(axis),
         *(_drawn(chart, run.series, axis, bands) for chart in _charts(run.series)),
     ]
-    drawn[-1].xaxis.axis_label = "seconds after the run's start"
+    drawn[-1].xaxis.axis_label = "after the run's start, in seconds or hours:minutes:seconds"
     here = Span(dimension="height", line_color="#888888", line_dash="dotted")
     for one in drawn:
         one.add_tools(CrosshairTool(overlay=here))
@@ -144,15 +157,29 @@ def _drawn(chart: _Chart, series: Sequence[Sample], axis: Range1d, bands: Bands)
         drawn.extra_y_ranges["right"].renderers = [lines[name] for name in chart.right]
     if chart.log:
         drawn.yaxis[0].formatter = NumeralTickFormatter(format="0,0.[00]")
+        drawn.yaxis[0].ticker = FixedTicker(ticks=_decades(lines.values()))
     else:
         drawn.y_range.update(start=0, range_padding=_HEADROOM)
     if "core" in chart.title:
         drawn.add_layout(Span(location=_BUSY, dimension="width", line_color=RED, line_dash="dashed"))
+    long_times(drawn, bands.end)
     _legend(drawn, len(lines))
     drawn.add_tools(
-        HoverTool(tooltips=[("", "$name"), ("", "@y{0,0.[00]}"), ("at", "@x{0.0} s")], renderers=[*lines.values()])
+        HoverTool(
+            tooltips=[("", "$name"), ("", "@y{0,0.[00]}"), ("at", told_at("x", bands.end))], renderers=[*lines.values()]
+        )
     )
     return drawn
+
+
+def _decades(lines: Iterable[_Line]) -> list[float]:
+    """Return where a logarithmic axis is labelled: at each power of ten, and between where there are few of them."""
+    values = [value for line in lines for value in line.data_source.data["y"] if value > 0]
+    if not values:
+        return []
+    least, most = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    between = (1, 2, 5) if most - least <= _FEW_DECADES else (1,)
+    return [factor * 10.0**power for power in range(least, most + 1) for factor in between]
 
 
 def _lines(drawn: Figure, chart: _Chart, series: Sequence[Sample]) -> Iterator[tuple[str, _Line]]:

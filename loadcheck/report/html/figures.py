@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from bokeh.models import FixedTicker, Range1d
+from bokeh.models import AdaptiveTicker, FixedTicker, NumeralTickFormatter, Range1d
 from bokeh.plotting import figure
 
 from loadcheck.report.text import cut
@@ -14,6 +14,7 @@ ON_BLACK: Final = ("#5ab4f0", "#ff9a52", "#3fcf9f", "#dd93d6", "#e3bd55", "#a5d8
 DASHES: Final = ("solid", "dashed", "dotted", "dotdash", "dashdot", "solid", "dashed", "dotted")
 RED: Final = "#d03030"
 _LABEL: Final = 24  # cells
+_LONG_S: Final = 600
 
 Figure = Any
 """A Bokeh figure, whose properties take more than its stubs know."""
@@ -45,6 +46,23 @@ def empty_figure(times: Range1d, height: int, **options: Any) -> Figure:
     drawn.axis.minor_tick_line_color = None
     drawn.xaxis.ticker.desired_num_ticks = 5
     return drawn
+
+
+def is_long(end: float) -> bool:
+    """Whether seconds are too many to be read as such."""
+    return end >= _LONG_S
+
+
+def told_at(column: str, end: float) -> str:
+    """Return how a tooltip tells a time of a run that ends then."""
+    return f"@{column}{{00:00:00}}" if is_long(end) else f"@{column}{{0.0}} s"
+
+
+def long_times(drawn: Figure, end: float) -> None:
+    """Have the axis of a long run tell hours and minutes, at whole ones."""
+    if is_long(end):
+        drawn.xaxis.ticker = AdaptiveTicker(base=60, mantissas=[1, 2, 5, 10, 15, 30], desired_num_ticks=6)
+        drawn.xaxis.formatter = NumeralTickFormatter(format="00:00:00")
 
 
 def lane_axis(drawn: Figure, names: list[str]) -> None:
