@@ -9,7 +9,7 @@ from loadcheck.errors import ExitCode
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.end import print_report
 from loadcheck.report.terminal import open_console
-from loadcheck.run.stored.kept_run import was_cut
+from loadcheck.run.stored.kept_run import is_doubtful
 from loadcheck.run.stored.recheck import recheck
 
 
@@ -19,9 +19,10 @@ from loadcheck.run.stored.recheck import recheck
 def command(run: Path, files: Files) -> ExitCode:
     """Print the report of the run in the folder RUN, or write it in the formats asked for.
 
-    A run that was cut has told nothing yet: its exchanges are judged again.
+    A run that was cut has told nothing yet, and one whose folder is damaged is not taken by its word: their exchanges
+    are judged again.
     """
-    stored = recheck(run) if was_cut(run) else StoredRun.read(run)
+    stored = recheck(run) if is_doubtful(run) else StoredRun.read(run)
     if files:
         files.write(stored)
     else:

@@ -157,7 +157,8 @@ def _when(measured: Measured) -> str:
 def _failed(figures: Figures) -> str:
     kinds = "1 finding" if figures.findings == 1 else f"{figures.findings} findings"
     answers = f"{figures.violations:,} of {figures.judged:,} answers were wrong"
-    rows = f"{figures.misplaced:,} rows are not as they were written" if figures.misplaced else ""
+    are = "row is not as it was" if figures.misplaced == 1 else "rows are not as they were"
+    rows = f"{figures.misplaced:,} {are} written" if figures.misplaced else ""
     return f"{', and '.join(filter(None, [answers if figures.violations else '', rows]))}: {kinds}"
 
 

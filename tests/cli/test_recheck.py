@@ -158,6 +158,8 @@ def test_a_damaged_chunk_is_named_and_never_passes(fixed: Path) -> None:
     again = loadcheck("recheck", fixed)
     assert again.code == 2, again.text
     assert "chunk 0 of history.ndjson.gz is damaged (bytes 0 to" in again.out.replace("\n  ", " ")
+    told = loadcheck("report", fixed)
+    assert told.out.splitlines()[:3] == again.out.splitlines()[:3]
 
 
 def test_damaged_truths_are_named_and_make_doubtful(fixed: Path) -> None:

@@ -1,5 +1,6 @@
 """What a run folder keeps for judging again, beside the exchanges."""
 
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from loadcheck.errors import UsageProblem
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.stored import StoredFinding, Summary
+from loadcheck.record.stored_chunks import StoredChunks
 from loadcheck.record.stored_truths import StoredTruths, read_truths
 from loadcheck.record.told import first_mistake, read_findings, read_summary
 from loadcheck.scenario.model import Scenario
@@ -45,9 +47,22 @@ def read_kept(path: Path) -> KeptRun:
     return KeptRun(folder, scenario, read_truths(folder.truths), summary, findings)
 
 
-def was_cut(path: Path) -> bool:
-    """Whether a folder is that of a run that never came to its end."""
-    return (path / "scenario.yaml").exists() and not (path / "summary.json").exists()
+def is_doubtful(path: Path) -> bool:
+    """Whether a folder is that of a run that never came to its end, or one whose chunks are damaged.
+
+    Raises:
+        UsageProblem: one of its files cannot be read.
+    """
+    return (path / "scenario.yaml").exists() and (not (path / "summary.json").exists() or _is_damaged(path))
+
+
+def _is_damaged(path: Path) -> bool:
+    folder = RunFolder(path)
+    grown = (file for each in (folder, *folder.workers) for file in (each.history, each.truths))
+    chunks = [StoredChunks(file) for file in grown if file.exists()]
+    for each in chunks:
+        deque(each, maxlen=0)
+    return any(each.damages for each in chunks)
 
 
 def _scenario(path: Path) -> Scenario:
