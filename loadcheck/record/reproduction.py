@@ -127,7 +127,7 @@ class ReproductionWriter:
             "}",
             *self._tokens(found),
             "replay() {",
-            *("    " + self._curl(draw) for draw in found.draws),
+            *(f"    {line}" for draw in found.draws for line in self._asked(draw)),
             "}",
         )
         yield from _calls(found)
@@ -138,9 +138,16 @@ class ReproductionWriter:
             if identity.token is not TokenKind.MISSING:
                 yield f"token_{index}=$(token {shlex.quote(identity.label)})"
 
+    def _asked(self, draw: Draw) -> Iterator[str]:
+        """Yield what says who asks for what, and what asks."""
+        yield f"printf '%s\\n' {shlex.quote(f'# {self._label(draw)} {self.scenario.requests[draw.request].name}')}"
+        yield self._curl(draw)
+
     def _curl(self, draw: Draw) -> str:
         message = self.compose(draw)
-        words = [f"curl -gsS -i -X {message.method}" if message.method not in {"GET", "HEAD"} else "curl -gsS -i"]
+        words = [r"curl -gsS -i -w '\n\n'"]
+        if message.method not in {"GET", "HEAD"}:
+            words.append(f"-X {message.method}")
         if message.method == "HEAD":
             words.append("--head")
         words.append(f'"$LOADCHECK_URL"{shlex.quote(message.url.removeprefix(self.base_url))}')

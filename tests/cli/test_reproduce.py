@@ -42,6 +42,7 @@ def test_a_hole_in_the_policies_takes_one(tmp_path: Path) -> None:
     assert finding["cause"] == "policy"
     assert len(finding["reasoning"]) == 3
     assert "directly in PostgreSQL as the identity: 5 of 5 wrong" in finding["reasoning"][1]
+    assert "view pet_list: without security_invoker" in finding["reasoning"][2]
     assert finding["reproduction"]["exchanges"] == 1
 
 
@@ -54,6 +55,7 @@ def test_a_target_is_asked_what_can_be_asked_there(tmp_path: Path) -> None:
         assert (reproduction["exchanges"], reproduction["fresh"]) == (2, False)
         answers = curled(tmp_path / "run" / reproduction["script"], target)
     keeper = finding["source"]["claims"]["user_type"]
+    assert "# no-claim list\n" in answers[0]
     assert [body.count(f'"keeper":"{keeper}"') for body in answers] == [20, 20]
 
 
