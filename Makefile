@@ -18,10 +18,10 @@ demo: $(READY)
 test: lint $(SCHEMAS)
 	$(BIN)/pytest -m "not gallery and not browser and not docs" --numprocesses $(TESTERS) --dist worksteal
 
-# Every known leak and its repaired twin, each a run of its own: some minutes. One of them needs nginx.
+# Every known leak and its repaired twin, each a run of its own, in as many processes: some minutes. One needs nginx.
 gallery: $(READY) $(NGINX)
 	rm -rf .gallery
-	$(BIN)/pytest -m gallery; status=$$?; $(BIN)/python -m tests.scenarios.gallery_table && exit $$status
+	$(BIN)/pytest -m gallery --numprocesses $(TESTERS) --dist worksteal; status=$$?; $(BIN)/python -m tests.scenarios.gallery_table && exit $$status
 
 # The HTML report in a real browser: no console error, no request to any network. It needs Chromium or apt.
 browser: $(READY) $(CHROMIUM)
