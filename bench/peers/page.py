@@ -16,9 +16,11 @@ _HEAD: Final = """\
 
 Made by `make bench`: {rounds} rounds of {seconds:g} s for each tool, in turns, over {callers} connections.
 `loadcheck run` is the whole program: every answer judged, counted and recorded, its live view drawn on a terminal.
-The other rows of loadcheck send as fast as they can and look at nothing. Answers a second are the median of the
-rounds, with the slowest and the fastest; ratios are the median of those within a round. Only ratios of one run on one
-machine mean anything.
+The other rows of loadcheck send as fast as they can and look at nothing: the transports alone, which send one and the
+same message, and the engine of a run, which draws identities and requests, makes a message for each and paces them as
+`loadcheck run` does, with nobody to look at the answers. What checking costs is held against that engine. Answers a
+second are the median of the rounds, with the slowest and the fastest; ratios are the median of those within a round.
+Only ratios of one run on one machine mean anything.
 
 Beside the null server each tool has the first core, and nginx the last one. Where they share cores, the system decides
 who runs where, for every tool alike. Tools that check nothing send the real stack one valid token.

@@ -162,7 +162,7 @@ def _checked(transport: str, workers: int = 1) -> Callable[[Bench, float], float
 WRK: Final = Tool("wrk", "nothing", wrk)
 LOCUST: Final = Tool("Locust FastHttpUser", "the JSON", locust)
 BARE: Final = Tool("bare aiohttp on uvloop", "nothing", _loop("bare"))
-UNCHECKED: Final = Tool("loadcheck's own transport", "nothing", _loop("wire"))
+ENGINE: Final = Tool("loadcheck's engine, unchecked", "nothing", _loop("engine"))
 CHECKED: Final = Tool("loadcheck run", "everything", _checked("wire"))
 ONE: Final = Tool("loadcheck run, on one core", "everything", _checked("wire"))
 TWO: Final = Tool("loadcheck run --workers 2, on two cores", "everything", _checked("wire", 2))
@@ -172,7 +172,8 @@ TOOLS: Final = (
     LOCUST,
     BARE,
     Tool("loadcheck's aiohttp transport", "nothing", _loop("aiohttp")),
-    UNCHECKED,
+    Tool("loadcheck's own transport", "nothing", _loop("wire")),
+    ENGINE,
     Tool("loadcheck run --transport aiohttp", "everything", _checked("aiohttp")),
     CHECKED,
 )

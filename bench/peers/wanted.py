@@ -6,7 +6,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from peers.pacing import Pacing
 from peers.rounds import Results, ratio
-from peers.tools import BARE, CHECKED, LOCUST, ONE, TWO, UNCHECKED, WRK, Tool, Unmeasured
+from peers.tools import BARE, CHECKED, ENGINE, LOCUST, ONE, TWO, WRK, Tool, Unmeasured
 
 NULL: Final = "null server (nginx), alone on its core"
 SHARED: Final = "null server, on the cores of the tool"
@@ -20,7 +20,7 @@ _RATIOS: Final = (
     ("everything checked, beside wrk", (NULL, CHECKED), (NULL, WRK), 0.25),
     ("everything checked, beside Locust with its check", (NULL, CHECKED), (NULL, LOCUST), 4.0),
     ("everything checked, beside a bare aiohttp loop", (NULL, CHECKED), (NULL, BARE), 2.0),
-    ("everything checked, beside the same transport unchecked", (NULL, CHECKED), (NULL, UNCHECKED), 0.7),
+    ("everything checked, recorded and shown, beside the same engine unchecked", (NULL, CHECKED), (NULL, ENGINE), 0.7),
     ("the real stack: everything checked, beside wrk", (REAL, CHECKED), (REAL, WRK), 0.95),
     ("two workers on two cores, beside one on one core", (SHARED, TWO), (SHARED, ONE), 1.7),
 )

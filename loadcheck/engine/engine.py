@@ -19,6 +19,7 @@ from loadcheck.scenario.phase import Phase
 from loadcheck.tasks import ungrouped
 
 LAG_EVERY_S: Final = 0.1
+_AT_ONCE: Final = 64  # arrivals that are due together; more wait until answers were read
 
 Gate = Callable[[int], Awaitable[None]]
 """Awaited with the index of each phase before it begins, so that several engines begin it together."""
@@ -159,9 +160,12 @@ class Engine:
     async def _dispatch(self, group: asyncio.TaskGroup, index: int, phase: Phase, began: float) -> None:
         """Start the exchanges of an open loop at their times; one that is late keeps its intended time."""
         in_flight: set[asyncio.Task[None]] = set()
+        now, room = -math.inf, 0
         for at in self._share.dealt(arrivals(phase, source(self._seed, "arrivals", index))):
             intended = began + at
-            await self._until(intended)
+            if intended > now or not room:
+                now, room = await self._until(intended), _AT_ONCE
+            room -= 1
             self.lateness.add(self.now() - intended)
             if len(in_flight) >= phase.max_in_flight:
                 self._emit(Missed(index, intended))
@@ -191,15 +195,16 @@ class Engine:
             self._ended.append(Exchange(draw, phase, intended, sent, done, answer, lost))
             self._news.set()
 
-    async def _until(self, at: float) -> None:
-        """Wait for a time of the run.
+    async def _until(self, at: float) -> float:
+        """Wait for a time of the run, and return when it is.
 
         It yields even when it is late, so that a dispatcher behind its schedule lets answers be read; and it
         sleeps again when a coarse timer woke it early, for nothing may be sent before its time.
         """
         await self._clock.sleep(at - self.now())
-        while (early := at - self.now()) > 0:
-            await self._clock.sleep(early)
+        while (now := self.now()) < at:
+            await self._clock.sleep(at - now)
+        return now
 
 
 async def _impatient(sending: Coroutine[Any, Any, Answer], patience: float) -> Answer:

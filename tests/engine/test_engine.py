@@ -159,6 +159,19 @@ def test_a_late_dispatch_keeps_its_intended_time() -> None:
     assert len(bench.exchanges) + len(bench.missed) == 512
 
 
+def test_where_many_are_late_answers_are_read_between_them() -> None:
+    batches = count()
+
+    async def slow_after_the_first(_batch: Sequence[Draw]) -> None:
+        await asyncio.sleep(3.0 if next(batches) else 0.0)
+
+    phase = {"rate": 512, "duration": 1.0, "max_in_flight": 1000}
+    bench = Bench(phase, script=lambda _message: 0.0, prepare=slow_after_the_first).run()
+    assert len(bench.exchanges) == 512
+    assert max(exchange.sent - exchange.intended for exchange in bench.exchanges) > 2
+    assert bench.transport.most_in_flight < 200
+
+
 def test_a_starved_caller_sends_nothing_after_the_phase() -> None:
     batches = count()
 
