@@ -27,11 +27,13 @@ class _Again:
         grounds: Those of these answers.
         stated: The headers that the judge looks at, as JSON and with a comma after each; the stamp is none of them.
         end: All that comes after the headers.
+        unstamped: The headers and the end of those that have no stamp.
     """
 
     grounds: Grounds
     stated: bytes
     end: bytes
+    unstamped: bytes
 
 
 class Lines:
@@ -64,29 +66,37 @@ class Lines:
 
     def encode(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> bytes:
         """Return the line of an exchange, with its newline."""
-        draw, answer, done = exchange.draw, exchange.answer, exchange.done
+        draw, sent, done = exchange.draw, exchange.sent, exchange.done
         names = self._vars[draw.request]
-        own = b'{"seq":%d,"phase":%b,"t":%.6f,"latency_ms":%.3f,"service_ms":%.3f,"vars":%b' % (
+        return b'{"seq":%d,"phase":%b,"t":%.6f,"latency_ms":%.3f,"service_ms":%.3f,"vars":%b%b' % (
             draw.seq,
             self._phases[exchange.phase],
-            exchange.sent,
+            sent,
             (done - exchange.intended) * 1e3,
-            (done - exchange.sent) * 1e3,
+            (done - sent) * 1e3,
             _json(dict(zip(names, draw.values, strict=False))) if names else b"{}",
+            self._rest(exchange, verdict, grounds),
         )
-        if verdict is OK and grounds.answer and answer is not None:
-            again = self._again.get((draw.request, draw.identity))
-            if again is None or again.grounds is not grounds:
-                again = self._keep(exchange, answer, grounds)
-            return own + self._judged(exchange, answer, again.stated) + again.end
-        stated = b"" if answer is None else self._stated(exchange, answer, verdict)
-        return own + self._judged(exchange, answer, stated) + self._end(exchange, verdict, grounds)
+
+    def _rest(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> bytes:
+        """Return all of a line from its headers on."""
+        draw, answer = exchange.draw, exchange.answer
+        if verdict is not OK or not grounds.answer or answer is None:
+            stated = b"" if answer is None else self._stated(exchange, answer, verdict)
+            return self._judged(exchange, answer, stated) + self._end(exchange, verdict, grounds)
+        again = self._again.get((draw.request, draw.identity))
+        if again is None or again.grounds is not grounds:
+            again = self._keep(exchange, answer, grounds)
+        if HEADER in answer.headers:
+            return self._judged(exchange, answer, again.stated) + again.end
+        return again.unstamped
 
     def _keep(self, exchange: Exchange, answer: Answer, grounds: Grounds) -> _Again:
         """Return what lines like this one have in common, kept as long as there is room."""
         draw = exchange.draw
         key = draw.request, draw.identity
-        again = _Again(grounds, self._stated(exchange, answer, OK), self._end(exchange, OK, grounds))
+        stated, end = self._stated(exchange, answer, OK), self._end(exchange, OK, grounds)
+        again = _Again(grounds, stated, end, _headers(stated) + end)
         if key in self._again or len(self._again) < _KEPT:
             self._again[key] = again
         return again
@@ -97,7 +107,7 @@ class Lines:
         if stamp is not None:
             self._book.identity(exchange.draw.identity)
             return b',"headers":{%b"%b":%b}' % (stated, _HEADER, _json(stamp))
-        return b',"headers":{%b}' % stated[:-1] if stated else b""
+        return _headers(stated)
 
     def _stated(self, exchange: Exchange, answer: Answer, verdict: Verdict) -> bytes:
         """Return the headers that the judge looks at but for the stamp."""
@@ -183,6 +193,10 @@ class Lines:
 
     def _label(self, identity: int | None) -> str | None:
         return None if identity is None else self._population[identity].label
+
+
+def _headers(stated: bytes) -> bytes:
+    return b',"headers":{%b}' % stated[:-1] if stated else b""
 
 
 def _json(value: object) -> bytes:

@@ -28,6 +28,7 @@ class Exposure:
     """
 
     def __init__(self, scenario: Scenario, population: Population, expectations: Expectations, oracle: Oracle) -> None:
+        self._mixes = [identity.mix for identity in population]
         self._population = population
         self._expectations = expectations
         self._oracle = oracle
@@ -44,15 +45,15 @@ class Exposure:
 
         Where the source's own answer is not known, only an answer with rows is taken to show it.
         """
-        victim, other = self._population[draw.identity], self._population[source]
-        mine = self._expectations.of(draw.request, victim.mix)
-        theirs = self._expectations.get(draw.request, other.mix)
-        if theirs is not None and refusal(mine) != refusal(theirs):
+        my_mix, their_mix = self._mixes[draw.identity], self._mixes[source]
+        mine = self._expectations.of(draw.request, my_mix)
+        theirs = mine if their_mix == my_mix else self._expectations.get(draw.request, their_mix)
+        if theirs is not mine and theirs is not None and refusal(mine) != refusal(theirs):
             return True
         if mine.needs_truth and self._truths_differ(draw, source, mine, theirs):
             return True
-        own = self._own[draw.request, victim.mix]
-        return bool(own) and _values(victim, own) != _values(other, own)
+        own = self._own[draw.request, my_mix]
+        return bool(own) and _values(self._population[draw.identity], own) != _values(self._population[source], own)
 
     def _truths_differ(self, draw: Draw, source: int, mine: Expectation, theirs: Expectation | None) -> bool:
         truth = self._oracle.truth(draw)
