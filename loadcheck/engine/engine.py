@@ -192,8 +192,9 @@ class Engine:
             self.in_flight -= 1
             start = self._start
             sent, done = (handed, self.now()) if answer is None else (answer.sent - start, answer.done - start)
+            if not self._ended:
+                self._news.set()
             self._ended.append(Exchange(draw, phase, intended, sent, done, answer, lost))
-            self._news.set()
 
     async def _until(self, at: float) -> float:
         """Wait for a time of the run, and return when it is.

@@ -84,9 +84,10 @@ class Canaries:
         if truth is None and not variables:
             return
         draw, kind = exchange.draw, (exchange.draw.request, mix)
-        due = self.due(kind)
-        if self._unplanted[kind] < _EVERY - _KEPT:  # no use in being known before that
+        unplanted = self._unplanted[kind] = self._unplanted[kind] + 1
+        if unplanted < _EVERY - _KEPT:  # no use in being known before that
             return
+        due = unplanted >= _EVERY
         lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
         wrong = _wrong(expectation, mine, lately) if due else None
         if due and wrong is None and len(lately) == _KEPT:
