@@ -208,9 +208,10 @@ class Load:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Have the collector leave alone what was there before: going over all identities and truths stops the load for
-    some 30 ms each time, and frees nothing.
-    """  # noqa: D205 -- one sentence
+    """Have the collector of garbage leave alone what was there before.
+
+    To go over all identities and truths stops the load for some 30 ms each time, and frees nothing.
+    """
     gc.collect()
     gc.freeze()
     try:

@@ -87,7 +87,7 @@ class Inquiry:
         """Return what the wrong answer itself shows."""
         answer, straight = finding.first.answer, self.asking.parts.context.straight
         stamp = None if answer is None else stamp_of(answer)
-        mine = stamp is not None and stamp.nonce == self.asking.parts.context.asked(finding.first.draw).nonce
+        mine = stamp is not None and stamp.nonce == self.asking.parts.context.nonce(finding.first.draw)
         outside = straight and finding.symptom in _OF_ROWS and stamp is None and self.stamped(finding.request)
         return Observations(stamped=stamp is not None, mine=mine, straight=straight, outside=outside)
 
