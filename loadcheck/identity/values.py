@@ -25,6 +25,11 @@ def json_value(value: Any, label: str) -> Any:
         UsageProblem: JSON has nothing for it.
     """
     match value:
+        case str() if "\0" in value:
+            raise UsageProblem(
+                f"identity {label}: {value!r} cannot be a claim or a variable",
+                "PostgreSQL has no NUL character in text.",
+            )
         case None | bool() | int() | str():
             return value
         case float() | Decimal():

@@ -142,7 +142,7 @@ def test_columns_of_every_type_become_json() -> None:
     }
 
 
-@pytest.mark.parametrize("value", [b"bytes", float("nan"), float("inf"), Decimal("NaN"), object()])
+@pytest.mark.parametrize("value", [b"bytes", "a\0b", float("nan"), float("inf"), Decimal("NaN"), object()])
 def test_what_json_cannot_hold_is_told(value: object) -> None:
     with pytest.raises(UsageProblem, match="identity x: "):
         populate(scenario({"name": "x", "from": "SELECT 1"}), {0: [{"column": value}]})
