@@ -7,6 +7,7 @@ import click
 
 from loadcheck.cli.settings import with_settings
 from loadcheck.errors import ExitCode
+from loadcheck.report.figures import plural
 from loadcheck.scenario.load import load
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.phase import Phase
@@ -28,19 +29,15 @@ def command(scenario: Path, settings: Mapping[str, str]) -> ExitCode:
 def _who(scenario: Scenario) -> str:
     made = sum(mix.count for mix in scenario.identities if mix.from_ is None)
     read = sum(mix.from_ is not None for mix in scenario.identities)
-    more = f" and those that {_count(read, 'statement')} will read" if read else ""
-    mixes = _count(len(scenario.identities), "claim mix", "claim mixes")
-    return f"  {_count(made, 'identity', 'identities')} from {mixes}{more}, {_count(len(scenario.requests), 'request')}"
+    more = f" and those that {plural(read, 'statement')} will read" if read else ""
+    mixes = plural(len(scenario.identities), "claim mix", "claim mixes")
+    return f"  {plural(made, 'identity', 'identities')} from {mixes}{more}, {plural(len(scenario.requests), 'request')}"
 
 
 def _load(scenario: Scenario) -> str:
-    return f"  {_count(len(scenario.load), 'phase')}: {', '.join(map(_phase, scenario.load))}"
+    return f"  {plural(len(scenario.load), 'phase')}: {', '.join(map(_phase, scenario.load))}"
 
 
 def _phase(phase: Phase) -> str:
-    length = f"{phase.duration:g} s" if phase.duration is not None else _count(phase.budget or 0, "request")
+    length = f"{phase.duration:g} s" if phase.duration is not None else plural(phase.budget or 0, "request")
     return f"{phase.name} ({length})"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
