@@ -19,6 +19,7 @@ Loc = tuple[str | int, ...]
 """Where in the scenario something stands, such as `("requests", 0, "expect")`."""
 
 _WITH_CONTENT: Final = frozenset({200, 206})
+_CREATED: Final = 201
 _SUCCESS: Final = frozenset(range(200, 300))
 # What a broken token gets where the scenario says nothing else. Without any token a caller may be anonymous.
 _REFUSED: Final = Expect(status=401)
@@ -132,7 +133,7 @@ def _compile(request: Request, r: int, mix: ClaimMix, m: int) -> Expectation:
     query = _query(expect, request)
     return Expectation(
         loc=loc,
-        statuses=_statuses(expect),
+        statuses=_statuses(expect, request),
         error=expect.error,
         headers=tuple(
             (name.lower(), None if value is None else Template(value)) for name, value in expect.headers.items()
@@ -183,10 +184,12 @@ def _drawn(request: Request, expect: Expect, query: Query | None) -> frozenset[s
     return frozenset(request.vars) if isinstance(expect.rows, list) and expect.rows else frozenset()
 
 
-def _statuses(expect: Expect) -> frozenset[int]:
+def _statuses(expect: Expect, request: Request) -> frozenset[int]:
     if expect.statuses:
         return frozenset(expect.statuses)
     if expect.error is not None:
         return _FAILURE
     reads = {"rows", "rows_as_identity", "written", "count", "json_"} & expect.model_fields_set
-    return _WITH_CONTENT if reads else _SUCCESS
+    if not reads:
+        return _SUCCESS
+    return _WITH_CONTENT if request.safe else _WITH_CONTENT | {_CREATED}
