@@ -13,15 +13,15 @@ from loadcheck.report.tables import table_of
 from loadcheck.report.text import cut, plain
 
 _ROWS: Final = 8
-_NAME: Final = 14  # cells for a claim mix
+_NAME: Final = 20  # cells for a claim mix
 _REQUESTS: Final = 38  # cells for the requests
 _ADVICE: Final = (
     "Give each of these identities a row of its own, or add a request whose rows",
     "differ between them: where two expect the same, no leak between them can show.",
 )
 
-Row = tuple[str, float]
-"""Two claim mixes, as the table names them, and the share of pairs."""
+Row = tuple[tuple[str, ...], float]
+"""Two claim mixes, or one, and the share of pairs."""
 
 
 def told_alike(found: Sequence[StoredAlike]) -> Iterator[RenderableType]:
@@ -30,16 +30,15 @@ def told_alike(found: Sequence[StoredAlike]) -> Iterator[RenderableType]:
         return
     rows: defaultdict[Row, list[str]] = defaultdict(list)
     for one in found:
-        rows[_kinds(one), one["share"]].append("any request" if one["request"] is None else one["request"])
+        rows[tuple(dict.fromkeys(one["claim_mixes"])), one["share"]].append(
+            "any request" if one["request"] is None else one["request"]
+        )
     table = table_of("identities of", "pairs", "by")
     table.columns[2].justify = "left"
-    for (kinds, part), requests in list(rows.items())[:_ROWS]:
-        table.add_row(kinds, share(part), plain(cut(", ".join(requests), _REQUESTS)))
+    for (mixes, part), requests in list(rows.items())[:_ROWS]:
+        named = " + ".join(cut(name, _NAME) for name in mixes)
+        table.add_row(plain(named), share(part), plain(cut(", ".join(requests), _REQUESTS)))
     yield table
     if len(rows) > _ROWS:
         yield Text(f"and {plural(len(rows) - _ROWS, 'more row')}: summary.json", style="dim")
     yield from map(Text, _ADVICE)
-
-
-def _kinds(one: StoredAlike) -> str:
-    return " + ".join(cut(name, _NAME) for name in dict.fromkeys(one["claim_mixes"]))
