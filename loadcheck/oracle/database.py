@@ -26,13 +26,21 @@ _CONNECT_S: Final = 10.0
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
 _BEGIN_READING: Final = f"{_BEGIN}; SET LOCAL row_security = off; SET LOCAL statement_timeout = '120s'"
 # What decides how values are written: https://www.postgresql.org/docs/current/runtime-config-client.html
+# A role's own settings come before its database's. Where only the oracle's role has one of its own, and nobody but a
+# superuser can read what the server's configuration says, the other role is taken to have PostgreSQL's default.
 _OUTPUT: Final = """
-    SELECT format('SET LOCAL %I = %L', split_part(setting, '=', 1), substr(setting, strpos(setting, '=') + 1))
-    FROM pg_db_role_setting AS of_role JOIN pg_roles ON pg_roles.oid = of_role.setrole, unnest(setconfig) AS setting
-    WHERE rolname = $1 AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-    AND lower(split_part(setting, '=', 1)) IN
-        ('bytea_output', 'datestyle', 'extra_float_digits', 'intervalstyle', 'lc_monetary', 'timezone')
-    ORDER BY setdatabase"""
+    WITH own AS (
+        SELECT lower(split_part(setting, '=', 1)) AS name, substr(setting, strpos(setting, '=') + 1) AS value,
+            setrole, setdatabase, coalesce(rolname, $1) = $1 AS theirs
+        FROM pg_db_role_setting LEFT JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS setting
+        WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            AND coalesce(rolname, $1) IN ($1, session_user))
+    SELECT format('SET LOCAL %I = %L', lower(name), coalesce(
+        (SELECT value FROM own WHERE theirs AND own.name = lower(pg_settings.name)
+         ORDER BY setrole = 0, setdatabase = 0 LIMIT 1), boot_val))
+    FROM pg_settings
+    WHERE lower(name) IN ('bytea_output', 'datestyle', 'extra_float_digits', 'intervalstyle', 'lc_monetary', 'timezone')
+        AND lower(name) IN (SELECT own.name FROM own)"""
 _AS_IDENTITY: Final = """
     SELECT set_config('search_path', $1, true), set_config('role', $2, true),
            set_config('request.jwt.claims', $3, true), set_config('request.method', 'GET', true),

@@ -1,4 +1,6 @@
 -- Everything here is right, and nothing of it is usual.
+alter role current_user set timezone = 'Asia/Tokyo';
+alter role current_user set bytea_output = 'escape';
 set role role_readwrite;
 alter role current_user set timezone = 'Asia/Kathmandu';
 alter role current_user set intervalstyle = 'iso_8601';
