@@ -16,6 +16,7 @@ from loadcheck.record.stored_history import read_history
 REPOSITORY = Path(__file__).parents[2]
 SCENARIOS = REPOSITORY / "scenarios"
 PATIENCE_S = 900  # no test asserts a time: this only ends what would never end
+_BAD_TOKENS = ("expired", "not-yet-valid", "wrong-key", "unsigned", "malformed", "missing")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ def started(*arguments: object, cwd: Path = REPOSITORY, **environment: str) -> I
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE_S)
+
+
+def bad_tokens_weigh(weight: int) -> tuple[str, ...]:
+    """Options by which a short run of pets.yaml, too, sends something with every kind of token, whatever its seed."""
+    return tuple(word for name in _BAD_TOKENS for word in ("--set", f"identities.{name}.weight={weight}"))
 
 
 def read_until(process: subprocess.Popen[str], sought: str) -> str:

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import PATIENCE_S, REPOSITORY, SCENARIOS, history, loadcheck, read_until, started, summary
+from tests.cli.command import (
+    PATIENCE_S,
+    REPOSITORY,
+    SCENARIOS,
+    bad_tokens_weigh,
+    history,
+    loadcheck,
+    read_until,
+    started,
+    summary,
+)
 from tests.cli.processes import descendants, gone
 from tests.cli.target import Target, kept
 
@@ -22,7 +32,12 @@ SHORT = (
     *("--set", "load.arrivals.duration=1s"),
     *("--set", "thresholds={checked: 1000, identities: 400}"),  # none that a busy machine could break
 )
-SHORTER = (*SHORT, "--set", "load.crowd.requests=300", "--set", "thresholds={checked: 300}")
+SHORTER = (
+    *SHORT,
+    *("--set", "load.crowd.requests=300"),
+    *("--set", "thresholds={checked: 300}"),
+    *bad_tokens_weigh(8),
+)
 FEW = (
     *("--set", "load=[{name: alone, concurrency: 1, requests: 80}, {name: crowd, concurrency: 8, requests: 300}]"),
     *("--set", "thresholds={checked: 300}"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from loadcheck.stack.stack import EmbeddedStack
-from tests.cli.command import PATIENCE_S, SCENARIOS, history, loadcheck, read_until, started, summary
+from tests.cli.command import PATIENCE_S, SCENARIOS, bad_tokens_weigh, history, loadcheck, read_until, started, summary
 from tests.cli.processes import descendants, gone
 
 PETS = SCENARIOS / "pets.yaml"
@@ -21,6 +21,7 @@ SHORT = (
     *("--set", "load.arrivals.duration=1s"),
     *("--set", "load.arrivals.arrivals=constant"),
     *("--set", "thresholds={checked: 700, identities: 200}"),  # none that a busy machine could break
+    *bad_tokens_weigh(3),
 )
 SCENARIO = """
 name: pets
