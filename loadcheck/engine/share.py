@@ -38,9 +38,10 @@ class Share:
         if self.of == 1:
             return draws
         # Each part named: `replace` costs three times as much, and this is done for every exchange.
+        of, index = self.of, self.index
         return (
-            Draw(draw.seq * self.of + self.index, draw.request, draw.identity, draw.values, draw.patience)
-            for draw in draws
+            Draw(one.seq * of + index, one.request, one.identity, one.values, one.patience, one.pause, one.cold)
+            for one in draws
         )
 
     def dealt(self, arrivals: Iterator[float]) -> Iterator[float]:

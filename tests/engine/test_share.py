@@ -1,5 +1,6 @@
 """The shares of a run, put together, are the run."""
 
+from dataclasses import replace
 from itertools import chain, islice
 
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from loadcheck.engine.arrivals import arrivals
 from loadcheck.engine.draws import Draws
+from loadcheck.engine.events import Draw
 from loadcheck.engine.randomness import source
 from loadcheck.engine.share import WHOLE, Share
 from loadcheck.identity.population import populate
@@ -57,6 +59,12 @@ def test_no_two_shares_give_one_number(of: int) -> None:
     drawn = [islice(share.numbered(Draws(scenario, share.members(population), 1)), 30) for share in shares(of)]
     numbers = [draw.seq for draw in chain(*drawn)]
     assert sorted(numbers) == list(range(30 * of))
+
+
+def test_a_draw_of_a_share_differs_by_its_number_alone() -> None:
+    draw = Draw(seq=3, request=1, identity=2, values=("x",), patience=0.1, pause=0.2, cold=True)
+    (numbered,) = Share(1, 2).numbered(iter([draw]))
+    assert numbered == replace(draw, seq=7)
 
 
 def test_the_whole_is_as_it_was() -> None:
