@@ -1,9 +1,8 @@
 """The load of a run: the engine at work, with everything that judges beside it."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from random import Random
 from typing import Final
@@ -35,6 +34,7 @@ from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
 from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.run.sampling import Sampling
+from loadcheck.run.undisturbed import undisturbed
 from loadcheck.run.upkeep import Upkeep
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.tasks import ungrouped
@@ -116,7 +116,7 @@ class Load:
         self._desk.halt.arm(self.stop)
         observer.started(self._desk.tally, gauges)
         try:
-            with _uncollected():
+            with undisturbed():
                 await self._to_the_end()
         except asyncio.CancelledError:
             interruption.forgive()
@@ -204,20 +204,6 @@ class Load:
         if isinstance(event, PhaseStarted):
             self._faults.started(self._clock.now())
         self._desk.take_note(event)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Have the collector of garbage leave alone what was there before.
-
-    To go over all identities and truths stops the load for some 30 ms each time, and frees nothing.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def broken_threshold(name: str, worst: Worst) -> str:
