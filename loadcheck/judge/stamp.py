@@ -11,7 +11,8 @@ from loadcheck.oracle.stamp import HEADER
 
 _FORM: Final = re.compile(r"(\d{1,10})(?:@(\d{1,18}))? (\d{1,18}) ([0-9a-f]{32}|-) (\S{1,100}) (.{1,100})")
 _NONE: Final = "-"
-_NONCE: Final = re.compile(r"([0-9a-f]{8})-(\d{1,9})-(\d{1,9})-(\d{1,18})")
+_LOST_ROLE: Final = "none"  # what the role setting is in a transaction that PostgREST has set nothing in
+_NONCE: Final = re.compile(r"([0-9a-f]{8})-(\d{1,9})-(\d{1,9})-(-?\d{1,18})")
 
 
 @dataclass(slots=True)
@@ -145,7 +146,7 @@ def _of_anothers_token(stamp: Stamp, asked: Asked) -> bool:
     Where it is PostgREST itself that was asked, nothing can have put another token there.
     """
     whole = stamp.nonce == asked.nonce and stamp.digest not in {_NONE, asked.digest}
-    return whole and stamp.role == asked.role and not asked.straight
+    return whole and stamp.role not in {_NONE, _LOST_ROLE} and not asked.straight
 
 
 def _wrong_context(stamp: Stamp, asked: Asked, earlier: Earlier | None) -> str:

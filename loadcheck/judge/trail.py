@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from loadcheck.engine.events import Draw, Exchange
@@ -52,8 +52,8 @@ class Trail:
         return tuple(self._beginning)
 
     def begin_with(self, draws: Iterable[Draw]) -> None:
-        """Take these for the first exchanges of the run: others have seen it."""
-        self._beginning = list(islice(draws, _BEGINNING))
+        """Take these for the exchanges with which the run goes on in its beginning: others have seen it."""
+        self._beginning = list(islice(chain(self._beginning, draws), _BEGINNING))
 
     def add(self, *exchanges: Exchange) -> None:
         """Remember exchanges as they end."""

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 _SETTINGS: Final = re.compile("current_setting", re.IGNORECASE)
+_EMBEDDED: Final = r"\s*[(!]"  # with its columns, or with a hint at the way to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,14 @@ def _reached(things: Sequence[Thing], begin: Iterable[Thing], *, through_rules: 
 def _named(things: Sequence[Thing], request: str) -> list[Thing]:
     """Return what a request names: a table in its path or embedded, a function, a computed column of some row."""
     text = unquote(request)
-    return [thing for thing in things if _mentions(text, thing.name) and not _is_no_column(thing, text)]
+    return [thing for thing in things if _mentions(text, thing.name) and not _is_a_column(thing, text)]
 
 
-def _is_no_column(thing: Thing, request: str) -> bool:
-    """Whether it is a function that shares its name with a column: it takes no row, and is not called."""
+def _is_a_column(thing: Thing, request: str) -> bool:
+    """Whether it only shares its name with a column: a relation that is not embedded, a function that is not called."""
+    if not thing.called:
+        path, _, query = request.partition("?")
+        return not (_mentions(path, thing.name) or _mentions(query, thing.name, _EMBEDDED))
     return thing.called and thing.label.endswith("()") and f"rpc/{thing.name}" not in request
 
 

@@ -15,7 +15,10 @@ MENDS: Final[dict[str, str]] = {
     Cause.PLAN_CACHE: "declare functions that read settings STABLE, so that no kept plan holds their value",
     Cause.TRANSACTION_FRAMING: "see that pooler and gateway keep each transaction on one backend to its end",
     Cause.POLICY: "mend the policy, view, grant, function or trigger that is named above: it leaks without any load",
-    Cause.GATEWAY: "let the gateway keep answers apart by the Authorization header, or not keep them at all",
+    Cause.GATEWAY: (
+        "let the gateway keep answers apart by the Authorization header, or keep none, and send each request with its "
+        "own token"
+    ),
     Cause.TOKEN: "see how the target checks tokens, and for how long it remembers them",
     Cause.DRIFT: "see what changed the tables during the run, and run again without it",
 }

@@ -119,7 +119,7 @@ class _Checks:
         if compared and wanted and not _JSON.search(wanted):
             name = next(name for name in request.headers if name.lower() == "accept")
             hint = "leave Accept out, or expect `status` and `headers` only"
-            self._add((*loc, name), f"{wanted} cannot be held against `{compared.pop().rstrip('_')}`, JSON can", hint)
+            self._add((*loc, name), f"{wanted} cannot be held against `{min(compared).rstrip('_')}`, JSON can", hint)
 
     def _no_body_expected(self, loc: Loc, expect: Expect) -> None:
         for key in {"rows", "rows_as_identity", "json"} & {name.rstrip("_") for name in expect.model_fields_set}:

@@ -106,8 +106,8 @@ class StackFaults:
             EnvironmentProblem: one of them does not end, or PostgREST does not come up.
         """
         async with self._turns["postgrest"]:
-            await self._postgrest.down()
             try:
+                await self._postgrest.down()
                 with database_problems():
                     await self._postgres.end_backends()
             finally:

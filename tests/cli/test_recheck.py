@@ -162,6 +162,15 @@ def test_a_damaged_chunk_is_named_and_never_passes(fixed: Path) -> None:
     assert told.out.splitlines()[:3] == again.out.splitlines()[:3]
 
 
+def test_a_history_that_lost_its_end_never_passes(fixed: Path) -> None:
+    path = fixed / "history.ndjson.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(MARK)])
+    again, told = loadcheck("recheck", fixed), loadcheck("report", fixed)
+    assert (again.code, "verdict: pass" in again.out) == (2, False), again.text
+    assert told.out.splitlines()[:3] == again.out.splitlines()[:3]
+
+
 def test_damaged_truths_are_named_and_make_doubtful(fixed: Path) -> None:
     path = fixed / "truths.ndjson.gz"
     whole = path.read_bytes()

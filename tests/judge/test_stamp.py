@@ -69,6 +69,7 @@ def test_my_nonce_with_anothers_claims_is_a_gateways_doing_as_postgrest_takes_bo
     verdict = in_context(OK, replace(MINE, digest=OTHER), ASKED)
     assert (verdict.symptom, verdict.cause) == (Symptom.WRONG_CONTEXT, Cause.GATEWAY)
     assert in_context(WRONG, replace(MINE, digest=OTHER), ASKED) == replace(WRONG, cause=Cause.GATEWAY)
+    assert in_context(OK, replace(MINE, digest=OTHER, role="admin"), ASKED).cause is Cause.GATEWAY
     straight = in_context(OK, replace(MINE, digest=OTHER), replace(ASKED, straight=True))
     assert straight.cause is Cause.TRANSACTION_FRAMING
 
@@ -93,6 +94,7 @@ def test_a_cache_that_gives_the_same_identity_its_own_answer_again_does_its_work
     earlier = replace(MINE, nonce=nonce(2, 1, 3))
     assert in_context(OK, earlier, ASKED) == OK
     assert in_context(UNKNOWN, earlier, ASKED) == UNKNOWN
+    assert in_context(OK, replace(MINE, nonce=nonce(-3, 1, 3)), ASKED) == OK  # as those sent before the run are counted
 
 
 def test_a_gateway_that_does_not_pass_the_nonce_on_is_no_violation() -> None:

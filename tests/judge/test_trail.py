@@ -46,6 +46,12 @@ def test_the_identity_itself_hands_nothing_over() -> None:
     assert trail(exchange(1, 1, 10), victim).led_to(victim).handed_over_by is None
 
 
+def test_what_others_have_seen_of_the_beginning_comes_after_what_was_sent_before_it() -> None:
+    kept = trail(exchange(-2, 1, 10), exchange(-1, 2, 10))
+    kept.begin_with(Draw(seq, 0, 1) for seq in range(500))
+    assert seqs(kept.beginning) == [-2, -1, *range(398)]
+
+
 def test_memory_does_not_grow_with_the_run() -> None:
     kept = Trail()
     for seq in range(10_000):

@@ -44,3 +44,9 @@ def test_a_function_that_shares_its_name_with_a_column_is_not_called_by_it() -> 
     keeper = Thing("keeper", "hooks.keeper()", "", called=True, hole="function hooks.keeper(): SECURITY DEFINER")
     assert holes([PETS, keeper], "/pets?select=id,keeper") == []
     assert holes([keeper], "/rpc/keeper") == ["function hooks.keeper(): SECURITY DEFINER"]
+
+
+def test_a_table_that_shares_its_name_with_a_column_is_not_read_by_it() -> None:
+    assert holes(THERE, "/pets?select=id,visits&visits=eq.1") == []
+    assert tables(THERE, "/pets?select=id,visits") == ["pets"]
+    assert holes(THERE, "/pets?select=id,visits!inner(id)") == ["table visits: row security is not enabled"]

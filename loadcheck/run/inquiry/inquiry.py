@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from loadcheck.engine.events import Draw
-from loadcheck.errors import LoadcheckError
+from loadcheck.errors import EnvironmentProblem, LoadcheckError
 from loadcheck.judge.diagnosis import Comparison, Diagnosis, Observations, Trial, diagnose, diagnose_write
 from loadcheck.judge.errors import LOST_SETTINGS
 from loadcheck.judge.findings import Finding, Findings
@@ -158,10 +158,12 @@ class Inquiry:
         fresh = self.asking.fresh
         if fresh is None or fresh.start_over is None:
             return Trial()
-        fresh.thorough = True
-        await self.asking.begin()
-        trial = _trial([await self.asking.again(draw)])
-        fresh.thorough = trial.never
+        trial, fresh.thorough = Trial(), True
+        try:
+            with suppress(EnvironmentProblem):  # PostgREST may not come up: then this could not be tried
+                trial = await self._alone(draw)
+        finally:
+            fresh.thorough = trial.never
         return trial
 
     async def _directly(self, finding: Finding, path: str) -> Trial:

@@ -20,12 +20,12 @@ from loadcheck.scenario.writes import Does
 
 # What happens once in 1,000 times shows in so many with 95 % probability.
 _MOST: Final = 3_000
-_LASTS_S: Final = 20.0
+_LASTS_S: Final = 20.0  # for all findings together
 _BEYOND_THE_RUN: Final = 10**12  # no run sends so many: each mark is still one write's
 _LEAVING_A_ROW: Final = frozenset({Does.INSERT, Does.UPSERT})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rewriting:
     """Sends the write that a finding is about again and again, alone, and looks at its row each time.
 
@@ -35,6 +35,7 @@ class Rewriting:
 
     asking: Asking
     _trials: dict[tuple[int, int], Trial] = field(default_factory=dict)
+    _ends: float | None = field(default=None, init=False)
 
     async def alone(self, finding: Finding, table: str) -> Trial:
         """Write until a row is lost or another's, and return that one of how many it was. What was tried is kept.
@@ -79,9 +80,10 @@ class Rewriting:
         prepared = parts.prepared
         owner = Naming(prepared.scenario.tables, prepared.population, prepared.marks).owner_of(table, mark.identity)
         rows = WrittenTable(table, prepared.scenario.tables[table], prepared.marks)
-        ends = clock.now() + _LASTS_S
+        if self._ends is None:
+            self._ends = clock.now() + _LASTS_S
         for draw in islice(self._draws(mark), _MOST):
-            if clock.now() > ends:
+            if clock.now() > self._ends:
                 return
             if await self._acknowledged(draw):
                 found = await rows.marked(parts.database, prepared.mark(draw))

@@ -1,6 +1,6 @@
 """Suspects of a finding: what in PostgreSQL's catalogue, behind its request, may be at fault."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -40,8 +40,13 @@ async def suspects(asking: Asking, finding: Finding, request: Request) -> Suspec
     if not through:
         for table in tables(there, request.path):
             through += await _rules(asking, finding, table)
-    before = f"rpc/{stack.postgrest.get('db-pre-request', '')}"
-    return Suspects(immutable_readers(there, f"{request.path} {before}"), through)
+    return Suspects(immutable_readers(there, f"{request.path} {_before(stack.postgrest)}"), through)
+
+
+def _before(settings: Mapping[str, object]) -> str:
+    """Return what PostgREST calls before each request, written as a call of its own."""
+    _, _, name = str(settings.get("db-pre-request", "")).rpartition(".")
+    return f"rpc/{name}"
 
 
 async def _rules(asking: Asking, finding: Finding, table: str) -> list[str]:

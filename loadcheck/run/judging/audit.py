@@ -136,13 +136,15 @@ class Audit:
     async def clean_up(self) -> None:
         """Delete the rows that the run has written, and tell what could not be deleted."""
         dsn = self.scenario.target.database.get_secret_value()
-        for table in reversed(self.following.tables):
+        tables = self.following.tables[::-1]
+        for at, table in enumerate(tables):
             try:
                 deleted = await table.clear(dsn)
             except _FAILURES as error:
                 self._leave(table, _why(error))
             except asyncio.CancelledError:
-                self._leave(table, "interrupted")
+                for each in tables[at:]:
+                    self._leave(each, "interrupted")
                 raise
             else:
                 self.observer.step(f"{deleted:,} rows of this run deleted from {table.name}")

@@ -48,7 +48,7 @@ def read_kept(path: Path) -> KeptRun:
 
 
 def is_doubtful(path: Path) -> bool:
-    """Whether a folder is that of a run that never came to its end, or one whose chunks are damaged.
+    """Whether a folder is that of a run that never came to its end, or one whose history is damaged, cut or gone.
 
     Raises:
         UsageProblem: one of its files cannot be read.
@@ -58,11 +58,13 @@ def is_doubtful(path: Path) -> bool:
 
 def _is_damaged(path: Path) -> bool:
     folder = RunFolder(path)
+    if not (folder.history.exists() and folder.truths.exists()):
+        return True
     grown = (file for each in (folder, *folder.workers) for file in (each.history, each.truths))
     chunks = [StoredChunks(file) for file in grown if file.exists()]
     for each in chunks:
         deque(each, maxlen=0)
-    return any(each.damages for each in chunks)
+    return any(each.damages or each.cut for each in chunks)
 
 
 def _scenario(path: Path) -> Scenario:
