@@ -1,6 +1,7 @@
 """A file of chunks while it is written."""
 
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -82,13 +83,33 @@ class ChunkFile:
             self.flush()
             self._append(0, last=True)
 
+    def salvage(self, count: int) -> bool:
+        """Write as many of so many lines as there is room for: what could not be written at once may fit in parts.
+
+        Args:
+            count: How many lines, of those that have waited longest.
+
+        Returns:
+            Whether all of them were written.
+        """
+        left, part = count, count
+        while left and part:
+            try:
+                left -= self._append(min(left, part), last=False)
+            except OSError:
+                part //= 2
+        return not left
+
     def abandon(self) -> None:
         """Close the file as it is: it cannot be written any more."""
         self._waiting.clear()
         self._file.close()
 
     def _append(self, most: int, *, last: bool) -> int:
-        """Append a chunk of so many lines, or fewer where those are enough for one; return how many it has."""
+        """Append a chunk of so many lines, or fewer where those are enough for one; return how many it has.
+
+        Nothing of a chunk that cannot be written stays in the file: its lines wait again.
+        """
         lines: list[bytes] = []
         length = 0
         while len(lines) < most and length < _CHUNK_BYTES:
@@ -96,7 +117,14 @@ class ChunkFile:
             lines.append(line)
             length += len(line)
         chunk = pack(b"".join(lines), self._chunks, self._first, last=last)
-        _write_all(self._file, chunk)
+        try:
+            _write_all(self._file, chunk)
+        except OSError:
+            self._waiting.extendleft(reversed(lines))
+            with suppress(OSError):
+                self._file.truncate(self.size)
+                self._file.seek(self.size)
+            raise
         self._chunks += 1
         self._first += len(lines)
         self._flushed += length

@@ -154,6 +154,8 @@ class History:
             self._truths.close()
             self._file.close()
         except Exception as error:  # noqa: BLE001 -- raised in the run's own thread, by its next call
+            if isinstance(error, OSError):
+                self._salvage()
             self._problem = error
             for file in (self._truths, self._file):
                 file.abandon()
@@ -169,6 +171,12 @@ class History:
         lines = self._file.pending  # whatever these refer to waits already, or has been written
         self._truths.flush()
         self._file.flush(lines)
+
+    def _salvage(self) -> None:
+        """Write what a disk without room for all has room for: an answer that was wrong should be among it."""
+        lines = self._file.pending
+        if self._truths.salvage(self._truths.pending):
+            self._file.salvage(lines)
 
     def _raise_problem(self) -> None:
         if isinstance(self._problem, OSError):

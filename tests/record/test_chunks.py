@@ -1,6 +1,7 @@
 """Chunks under any damage: never a crash, never a line twice or made up, never a loss that goes unnoticed."""
 
 import gzip
+from hashlib import shake_256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ from loadcheck.errors import UsageProblem
 from loadcheck.record.chunk_file import ChunkFile
 from loadcheck.record.chunks import HEADER_BYTES, MARK, pack
 from loadcheck.record.stored_chunks import StoredChunks
+from tests.record.disk import small_disk
 
 COUNTS = (3, 1, 4, 0, 5)
 LINES = [f"line {number}".encode() for number in range(sum(COUNTS))]
@@ -133,3 +135,21 @@ def test_lines_wait_for_a_flush_and_stay_in_order(tmp_path: Path) -> None:
     file.close()
     assert list(StoredChunks(path)) == LINES[:5]
     assert file.size == path.stat().st_size
+
+
+@given(room=st.integers(0, 60_000), count=st.integers(1, 300))
+def test_a_disk_without_room_for_all_keeps_what_it_has_room_for(room: int, count: int) -> None:
+    lines = [shake_256(bytes([number % 256, number >> 8])).hexdigest(100).encode() for number in range(count)]
+    with TemporaryDirectory() as folder:
+        file = ChunkFile(Path(folder) / "chunks.gz")
+        file.add(*[line + b"\n" for line in lines])
+        with small_disk(room):
+            whole = file.salvage(count)
+        file.abandon()
+        stored = StoredChunks(file.path)
+        kept = list(stored)
+        left = room - file.path.stat().st_size
+    assert kept == lines[: len(kept)]
+    assert not stored.damages
+    assert whole == (len(kept) == count)
+    assert whole or left < len(pack(lines[len(kept)] + b"\n", 0, 0, last=False))

@@ -19,6 +19,7 @@ from loadcheck.oracle.stamp import HEADER
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
 from loadcheck.record.stored_history import read_history
+from tests.record.disk import small_disk
 from tests.record.samples import BEGUN, FOREIGN, SCENARIO, TIMED_OUT, TOKEN, exchange, population
 
 
@@ -132,6 +133,7 @@ from loadcheck.judge.grounds import NO_GROUNDS
 from loadcheck.judge.verdict import OK
 from loadcheck.oracle.expectation import Expectations
 from loadcheck.record.folder import RunFolder
+from tests.record.disk import small_disk
 from tests.record.samples import exchange
 from tests.record.test_history import NO_GROUNDS, history
 from loadcheck.record.stored_history import read_history
@@ -187,6 +189,19 @@ def test_a_disk_that_fills_up_at_the_very_end_is_told_by_close(tmp_path: Path) -
         written.close()
     with pytest.raises(EnvironmentProblem):
         written.close()
+
+
+def test_a_disk_that_fills_up_at_once_keeps_what_it_has_room_for(tmp_path: Path) -> None:
+    with small_disk(8 << 10):
+        written = history(tmp_path)
+        written.add_all([(exchange(seq), OK, NO_GROUNDS) for seq in range(5000)])
+        with pytest.raises(EnvironmentProblem, match="File too large"):
+            written.close()
+    stored = read_history(RunFolder(tmp_path).history)
+    kept = [line["seq"] for line in stored]
+    assert kept == list(range(len(kept)))
+    assert kept
+    assert stored.cut
 
 
 def test_what_ended_the_run_goes_before_what_the_history_says(tmp_path: Path) -> None:
