@@ -88,6 +88,7 @@ class Launcher:
             PortTaken: its port is in use by another program.
             EnvironmentProblem: it cannot start, ended, or did not answer in time.
         """
+        await self._end_former(order)
         (self.folder / f"{order.name}.log").unlink(missing_ok=True)
         process = await self._processes.start(order)
         patience = _READY_AGAIN_S if order.name in self._answered else _READY_S
@@ -142,6 +143,12 @@ class Launcher:
         code = process.ended.result()
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return self._problem(process, how)
+
+    async def _end_former(self, order: Order) -> None:
+        """End the one that had the name, if it still runs: who gave up ending it has not waited for that."""
+        former = self._processes.running.get(order.name)
+        if former is not None:
+            await self.end(former, order.stop)
 
     async def _answers(self, process: Process, probe: Probe) -> None:
         # A stranger may answer on the port that this program did not get: its own end counts first.
