@@ -1,23 +1,36 @@
 """A run that writes: what it finds wrong in the tables, what it leaves there, and where it refuses to begin."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 import pytest
 
+from loadcheck.clock import SystemClock
 from loadcheck.errors import UsageProblem
 from loadcheck.judge.inspection import Inspection
+from loadcheck.oracle.database import Database
+from loadcheck.oracle.marks import Marks
+from loadcheck.oracle.written import WrittenTable
 from loadcheck.record.stored import StoredFinding
 from loadcheck.run.faults.powers import Powers
+from loadcheck.run.judging.audit import Audit
 from loadcheck.run.run import Ended
 from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.load import load
+from loadcheck.scenario.writes import Table
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from tests.cli.command import SCENARIOS
-from tests.run.test_run import run
+from tests.pets import pets
+from tests.run.test_run import Told, run
+
+if TYPE_CHECKING:
+    from loadcheck.run.judging.following import Following
 
 HEAD = """
 name: writing
@@ -208,3 +221,36 @@ async def test_writers_with_rows_from_before_are_refused(stack: EmbeddedStack, t
 async def test_a_table_that_is_not_as_described_is_refused(stack: EmbeddedStack, tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match=r'is not as tables.entries describes it: column "nte"'):
         await run(stack, tmp_path, LOAD, scenario=HEAD.replace("mark: note", "mark: nte"))
+
+
+async def test_what_an_interrupt_leaves_is_told_of_every_table(stack: EmbeddedStack) -> None:
+    told, waits = Told(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_sleep(0.01) IS NOT NULL"
+    async with changed(stack, "CREATE TABLE more (LIKE entries); CREATE TABLE most (LIKE entries)") as owner:
+        audit = _cleaning(stack, told, "entries", "more", "most")
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE more IN ACCESS EXCLUSIVE MODE")
+            cleaning = asyncio.create_task(audit.clean_up())
+            while not await owner.fetchval(waits):
+                assert not cleaning.done()
+            cleaning.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cleaning
+        await owner.execute("DROP TABLE more, most")
+    assert told.steps == ["0 rows of this run deleted from most", *audit.left]
+    left = [re.match(r"rows of this run are left in (\w+) \(interrupted\); DELETE FROM", line) for line in audit.left]
+    assert [line and line[1] for line in left] == ["more", "entries"]
+
+
+def _cleaning(stack: EmbeddedStack, told: Told, *tables: str) -> Audit:
+    """Return an audit that has nothing to do but to clean up these tables."""
+    columns = Table(mark="note", owner={"tenant": "{tenant}"}, key="slot")
+    following = SimpleNamespace(tables=[WrittenTable(name, columns, Marks("0123abcd")) for name in tables])
+    return Audit(
+        pets({"database": stack.database}),
+        cast("Following", following),
+        Database(stack.database),
+        SystemClock(),
+        told,
+        alone=True,
+        found=lambda *_: None,
+    )
