@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from loadcheck.engine.events import Draw, Exchange
@@ -13,6 +14,7 @@ from loadcheck.scenario.writes import Does
 LINGERS_S: Final = 150.0
 """A write whose answer was lost may still happen for so long: PgBouncer alone lets one wait for 120 s."""
 
+_MAKES_ROWS: Final = frozenset({Does.INSERT, Does.UPSERT, Does.IGNORE})
 _REFUSED_KEPT: Final = 10_000
 _REACHING_KEPT: Final = 256
 
@@ -134,6 +136,13 @@ class Holdings:
         horizon = next(iter(self._under_way.values()), now)
         while self._settling and self._settling[0][1].done <= horizon:
             self._settle(*self._settling.popleft())
+
+    def unanswered(self, table: str, now: float) -> int:
+        """Return how many writes may still make a row of a table, for nobody has said what came of them."""
+        lost = ((place, write) for until, place, write in self._lingering if until > now)
+        return sum(
+            place.table == table and write.does in _MAKES_ROWS for place, write in chain(self._pending.values(), lost)
+        )
 
     def owned(self, table: str, owner: str) -> Owned:
         """Return what an owner has in a table."""

@@ -13,6 +13,7 @@ import pytest
 
 from loadcheck.clock import SystemClock
 from loadcheck.errors import UsageProblem
+from loadcheck.judge.holdings import Holdings
 from loadcheck.judge.inspection import Inspection
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.marks import Marks
@@ -72,7 +73,14 @@ KEEPS = """
 CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nothing is deleted here'; END $$;
 CREATE TRIGGER break BEFORE DELETE ON entries FOR EACH STATEMENT EXECUTE FUNCTION break();
 """
+WAITS = """
+CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN new; END $$;
+CREATE TRIGGER break BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION break();
+SELECT pg_advisory_lock(42);
+"""
 MENDED = "DROP FUNCTION IF EXISTS break CASCADE"
+WRITING = "SELECT count(*) FROM pg_locks WHERE relation = 'entries'::regclass AND mode = 'RowExclusiveLock'"
 LEFT = "SELECT count(*) FROM entries WHERE note LIKE 'lc-%'"
 
 
@@ -210,6 +218,29 @@ async def test_rows_that_cannot_be_deleted_are_told_with_the_statement_that_does
         assert await owner.fetchval(LEFT) == 0
 
 
+@pytest.mark.parametrize(("server", "times"), [("target", 1), ("embedded", 0)])
+async def test_writes_that_nobody_answered_are_told_where_they_may_come_after_the_cleaning(
+    server: str, times: int, stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    few = "{name: all, concurrency: 1, requests: 3}"
+    powers = Powers(freshen=stack.freshen) if server == "embedded" else Powers()
+    async with changed(stack, WAITS) as owner:
+        ended, told = await run(stack, tmp_path, few, scenario=HEAD, powers=powers, patience=0.5)
+        assert ended.summary["writes"] is not None
+        assert ended.summary["writes"]["unknown"] == 3
+        assert await owner.fetchval(LEFT) == 0
+        await owner.execute("SELECT pg_advisory_unlock(42)")
+        while await owner.fetchval(WRITING):
+            pass
+        assert await owner.fetchval(LEFT) > 0
+        left = ended.summary["writes"]["left"]
+        assert left == [step for step in told.steps if "may yet come to entries" in step]
+        assert len(left) == times
+        assert all("3 of its writes were not answered, and may still happen for 150 s" in line for line in left)
+        await owner.execute(left[0].partition("after that: ")[2] if left else LEFT.replace("SELECT count(*)", "DELETE"))
+        assert await owner.fetchval(LEFT) == 0
+
+
 async def test_writers_with_rows_from_before_are_refused(stack: EmbeddedStack, tmp_path: Path) -> None:
     async with changed(stack, "INSERT INTO entries VALUES ('tenant-3', 'x', 'cash', 1, 'mine')") as owner:
         with pytest.raises(UsageProblem, match="own 1 rows of entries that this run has not written"):
@@ -244,7 +275,8 @@ async def test_what_an_interrupt_leaves_is_told_of_every_table(stack: EmbeddedSt
 def _cleaning(stack: EmbeddedStack, told: Told, *tables: str) -> Audit:
     """Return an audit that has nothing to do but to clean up these tables."""
     columns = Table(mark="note", owner={"tenant": "{tenant}"}, key="slot")
-    following = SimpleNamespace(tables=[WrittenTable(name, columns, Marks("0123abcd")) for name in tables])
+    written = [WrittenTable(name, columns, Marks("0123abcd")) for name in tables]
+    following = SimpleNamespace(tables=written, holdings=Holdings())
     return Audit(
         pets({"database": stack.database}),
         cast("Following", following),

@@ -13,7 +13,7 @@ from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.errors import LoadcheckError, UsageProblem
 from loadcheck.judge.attribution import Standing, of_table
-from loadcheck.judge.holdings import Place
+from loadcheck.judge.holdings import LINGERS_S, Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Sighting, Wrong
 from loadcheck.judge.judge import violation
 from loadcheck.judge.verdict import Symptom, Verdict
@@ -51,7 +51,7 @@ class Audit:
         wrong: How many rows were not as they should be.
         doubts: Why the tables could not be audited to the end.
         drift: What somebody else may have done to the tables.
-        left: What could not be cleaned up.
+        left: What could not be cleaned up, or may come after that.
         notes: What losses may come from.
     """
 
@@ -148,10 +148,20 @@ class Audit:
                 raise
             else:
                 self.observer.step(f"{deleted:,} rows of this run deleted from {table.name}")
+                self._foretell(table)
+
+    def _foretell(self, table: WrittenTable) -> None:
+        """Tell of writes that may still happen, where what they write to outlives the run."""
+        unanswered = self.following.holdings.unanswered(table.name, self.clock.now())
+        if unanswered and not self.alone:
+            why = f"{unanswered:,} of its writes were not answered, and may still happen for {LINGERS_S:.0f} s"
+            self._tell_left(f"rows of this run may yet come to {table.name} ({why}); after that: {table.clearing}")
 
     def _leave(self, table: WrittenTable, why: str) -> None:
+        self._tell_left(f"rows of this run are left in {table.name} ({why}); {table.clearing}")
+
+    def _tell_left(self, told: str) -> None:
         """Tell it at once as well: a run that cannot go on has no report."""
-        told = f"rows of this run are left in {table.name} ({why}); {table.clearing}"
         self.left.append(told)
         self.observer.step(told)
 
