@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import asyncpg
 import click
 from pydantic import SecretStr
 
+from loadcheck.cli.settings import with_settings
 from loadcheck.clock import SystemClock
 from loadcheck.errors import ExitCode
 from loadcheck.identity.population import Identity, populate
@@ -22,28 +23,30 @@ from loadcheck.run.interruption import Interruption
 from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.model import Scenario
+from loadcheck.stack.programs import POSTGREST
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from loadcheck.tasks import ungrouped
 
 
 @click.command("up")
 @click.argument("scenario", type=click.Path(path_type=Path))
-def command(scenario: Path) -> ExitCode:
+@with_settings
+def command(scenario: Path, *, settings: Mapping[str, str]) -> ExitCode:
     """Start the embedded stack of SCENARIO and keep it until Ctrl-C.
 
     Prints where it is and how to use it: for `loadcheck run` in another shell, and for curl.
     """
-    return asyncio.run(_up(load(scenario)))
+    return asyncio.run(_up(load(scenario, settings), settings))
 
 
-async def _up(loaded: LoadedScenario) -> ExitCode:
+async def _up(loaded: LoadedScenario, settings: Mapping[str, str]) -> ExitCode:
     stop = asyncio.Event()
     with Interruption() as interruption:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set)
         try:
             async with embedded(loaded.scenario, loaded.folder) as stack:
                 interruption.soften(stop.set)
-                for line in await _lines(loaded, stack):
+                for line in await _lines(loaded, stack, settings):
                     click.echo(line)
                 await _stopped(stop, stack)
         except asyncio.CancelledError:
@@ -62,16 +65,18 @@ async def _stopped(stop: asyncio.Event, stack: EmbeddedStack) -> None:
             watch.cancel()
 
 
-async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
+async def _lines(loaded: LoadedScenario, stack: EmbeddedStack, settings: Mapping[str, str]) -> list[str]:
     scenario = loaded.scenario
+    again = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     lines = [
         "  ".join(f"{name} {version}" for name, version in stack.versions.items()),
         f"url       {stack.url}",
         f"database  {stack.database}",
         "",
         "Look at it from another shell, and test it:",
-        f"  {_line(loaded, stack, 'doctor', '--pooled', stack.pooled_database)}",
-        f"  {_line(loaded, stack, 'run', *(['--allow-writes'] if _writes(loaded.scenario) else []))}",
+        f"  {_line(loaded, stack, 'doctor', '--pooled', stack.pooled_database, *again)}",
+        f"  {_line(loaded, stack, 'run', *again, *(['--allow-writes'] if _writes(loaded.scenario) else []))}",
+        *([] if scenario.stack.stamp else _stamp_lines(loaded, stack, again)),
         "",
         "Before the curl line of a finding, with $LOADCHECK_URL in place of its own:",
         f"  {_export_line(stack)}",
@@ -82,9 +87,22 @@ async def _lines(loaded: LoadedScenario, stack: EmbeddedStack) -> list[str]:
     return [*lines, "", "Ctrl-C stops it."]
 
 
-def _line(loaded: LoadedScenario, stack: EmbeddedStack, command: str, *options: str) -> str:
-    words = [_program(), command, str(loaded.path.absolute()), "--url", stack.url, "--database", stack.database]
-    return shlex.join([*words, *_key_options(stack), *options])
+def _stamp_lines(loaded: LoadedScenario, stack: EmbeddedStack, again: Sequence[str]) -> list[str]:
+    """Return how to put the stamp in, which takes a superuser, as on a target."""
+    role = loaded.scenario.stack.role
+    options = ("--login-role", role, *again, "--install-stamp", "--yes")
+    return [
+        "",
+        "Put the stamp in, and take it out again with --remove-stamp for --install-stamp:",
+        f"  {_line(loaded, stack, 'doctor', *options, database=stack.superuser)}",
+        "Behind a pooler PostgREST does not hear of it by itself. While that waits, from a third shell:",
+        f"  kill -USR2 {stack.pids[POSTGREST.name]}",
+    ]
+
+
+def _line(loaded: LoadedScenario, stack: EmbeddedStack, command: str, *options: str, database: str = "") -> str:
+    there = ["--url", stack.url, "--database", database or stack.database, *_key_options(stack)]
+    return shlex.join([_program(), command, str(loaded.path.absolute()), *there, *options])
 
 
 def _writes(scenario: Scenario) -> bool:

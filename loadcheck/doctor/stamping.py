@@ -13,7 +13,7 @@ import orjson
 
 from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.oracle.database import Connection
-from loadcheck.oracle.stamp import FUNCTION, stamp_sql
+from loadcheck.oracle.stamp import FUNCTION, OF_A_STACK, stamp_sql
 
 _SETTING: Final = "pgrst.db_pre_request"
 _MARK: Final = "loadcheck's stamp "
@@ -111,11 +111,16 @@ async def find(connection: Connection, role: str | None, pre_request: str | None
         presumed: The function that the scenario names for it; empty when it names none.
 
     Raises:
-        UsageProblem: the role or the function is not there, or cannot be found out.
+        UsageProblem: the role or function is not there, or cannot be found out; or it is an embedded stack's stamp.
         EnvironmentProblem: somebody else's schema has the stamp's name.
     """
     database = await connection.fetchval("SELECT quote_ident(current_database())")
     there, comment = await connection.fetchrow(_COMMENT)
+    if comment == OF_A_STACK:
+        raise UsageProblem(
+            "the stamp there is an embedded stack's own, and stays for as long as that does",
+            "To try it on a stack without one: loadcheck up SCENARIO --set stack.stamp=false",
+        )
     if there and not (comment or "").startswith(_MARK):
         raise EnvironmentProblem("there is a schema loadcheck that loadcheck did not make", "Nothing was changed.")
     if there:

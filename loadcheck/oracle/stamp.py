@@ -17,6 +17,8 @@ microseconds since 1970."""
 NONCE_HEADER: Final = "Loadcheck-Nonce"
 """The request's header that the stamp gives back."""
 FUNCTION: Final = "loadcheck.stamp"
+OF_A_STACK: Final = "The stamp of an embedded stack of loadcheck."
+"""The comment on its schema where it is neither installed nor removed, for it comes and goes with the stack."""
 
 # What PostgREST or the signing adds, or what the stamp tells on its own.
 _NOT_DIGESTED: Final = "'{exp,iat,nbf,role}'::text[]"

@@ -13,7 +13,7 @@ from loadcheck.clock import SystemClock
 from loadcheck.identity.keys import signing_key
 from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
-from loadcheck.oracle.stamp import stamp_sql
+from loadcheck.oracle.stamp import OF_A_STACK, stamp_sql
 from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.fault import FaultKind, Hop
 from loadcheck.scenario.hunting import backends
@@ -260,7 +260,8 @@ class _Construction:
         await self._postgres.make_roles()
         await run_files(sql, self._postgres.owner.dsn(self._postgres.port))
         if self._stack.stamp:
-            await self._postgres.execute(stamp_sql(str(self._stack.postgrest.get("db-pre-request", ""))))
+            stamp = stamp_sql(str(self._stack.postgrest.get("db-pre-request", "")))
+            await self._postgres.execute(f"{stamp} COMMENT ON SCHEMA loadcheck IS '{OF_A_STACK}'")
 
     async def _pooled_port(self) -> int:
         """Start the pooler and return its port; PostgreSQL's own where there is none."""

@@ -53,9 +53,9 @@ def base(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @contextmanager
-def started(scenario: Path) -> Iterator[subprocess.Popen[str]]:
+def started(scenario: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [*LOADCHECK, "up", scenario.name],
+        [*LOADCHECK, "up", scenario.name, *options],
         cwd=scenario.parent,
         env={**os.environ, "PYTHONPATH": str(FOLDER.parent)},
         stdout=subprocess.PIPE,
@@ -69,9 +69,9 @@ def started(scenario: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def up(scenario: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def up(scenario: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Run it with its output in a pipe; yield what it has printed by the time it is up."""
-    with started(scenario) as process:
+    with started(scenario, *options) as process:
         yield process, _lines(process)
 
 
@@ -110,6 +110,34 @@ def test_what_it_prints_works_when_pasted(scenario: Path, algorithm: str) -> Non
         assert done.returncode in {ExitCode.PASS, ExitCode.INCONCLUSIVE}, done.stdout + done.stderr
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == ExitCode.PASS
+
+
+def test_the_stamp_goes_in_and_out_of_a_stack_without_one(scenario: Path) -> None:
+    without = (
+        "--set",
+        "stack.stamp=false",
+        "--set",
+        "stack.pooler=none",
+    )  # PostgREST hears a NOTIFY past a pooler only
+    with up(scenario, *without) as (_, lines):
+        line = next(line for line in lines if line.endswith("--install-stamp --yes"))
+        stamped = "answers carry the stamp"
+        assert stamped not in _pasted(_line(lines, "loadcheck doctor ")).stdout
+        assert _pasted(line).stdout == "The stamp is installed: answers carry it.\n"
+        assert stamped in _pasted(_line(lines, "loadcheck doctor ")).stdout
+        assert _pasted(line.replace("--install", "--remove")).stdout.startswith("The stamp is removed")
+        assert stamped not in _pasted(_line(lines, "loadcheck doctor ")).stdout
+        assert int(_line(lines, "kill -USR2 ").split()[-1]) in _programs(Path("postgrest.conf"))
+
+
+def test_the_stamp_of_a_stack_stays_with_it(scenario: Path) -> None:
+    with up(scenario) as (_, lines):
+        assert not any("postgresql://postgres:" in line for line in lines)
+        for option in ("--install-stamp", "--remove-stamp"):
+            refused = _pasted(_line(lines, "loadcheck doctor "), option, "--yes")
+            assert refused.returncode == ExitCode.USAGE
+            assert "an embedded stack's own" in refused.stderr
+            assert "--set stack.stamp=false" in refused.stderr
 
 
 def _pasted(line: str, *options: str) -> subprocess.CompletedProcess[str]:
