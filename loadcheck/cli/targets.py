@@ -91,9 +91,7 @@ async def aimed(loaded: LoadedScenario, given: Given, observer: Observer) -> Asy
         yield Aim(loaded.aimed_at(target))
         return
     observer.step("starting the embedded stack")
-    async with embedded(loaded.aimed_at(target).scenario, loaded.folder) as stack:
-        for name, version in stack.versions.items():
-            observer.step(f"{name} {version}")
+    async with embedded(loaded.aimed_at(target).scenario, loaded.folder, observer.step) as stack:
         found = {"url": stack.url, "database": SecretStr(stack.database), "jwt": stack.jwt}
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:

@@ -44,7 +44,7 @@ async def _up(loaded: LoadedScenario, settings: Mapping[str, str]) -> ExitCode:
     with Interruption() as interruption:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set)
         try:
-            async with embedded(loaded.scenario, loaded.folder) as stack:
+            async with embedded(loaded.scenario, loaded.folder, partial(click.echo, err=True)) as stack:
                 interruption.soften(stop.set)
                 for line in await _lines(loaded, stack, settings):
                     click.echo(line)

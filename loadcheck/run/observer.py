@@ -33,7 +33,7 @@ class Observer(Protocol):
     """Told of a run as it goes on, and never of each exchange: it reads the tally a few times a second."""
 
     def step(self, text: str) -> None:
-        """Tell of a step, before the load (`postgres 17.10`) or during it (`stopping`)."""
+        """Tell of a step, before the load (`postgres 17.10 answers after 1.2 s`) or during it (`stopping`)."""
         ...
 
     def started(self, tally: Tally, gauges: Gauges) -> None:

@@ -35,6 +35,7 @@ from loadcheck.stack.processes import Process, Processes, processes
 from loadcheck.stack.programs import PGBOUNCER, POSTGRES, POSTGREST, Finder, Kind, Program
 from loadcheck.stack.renewal import Renewal
 from loadcheck.stack.sql import read_files, run_files
+from loadcheck.stack.startup import Startup, untold
 from loadcheck.stack.versions import version
 from loadcheck.tasks import ungrouped
 
@@ -158,12 +159,15 @@ class EmbeddedStack:
 
 
 @asynccontextmanager
-async def embedded(scenario: Scenario, folder: Path) -> AsyncIterator[EmbeddedStack]:
+async def embedded(
+    scenario: Scenario, folder: Path, told: Callable[[str], None] = untold
+) -> AsyncIterator[EmbeddedStack]:
     """Keep the scenario's stack for as long as the context lasts; nothing of it is left afterwards.
 
     Args:
         scenario: Its `stack` and `target.jwt` are used; it has been checked, as `load` does.
         folder: The scenario's folder, which files and programs are relative to.
+        told: Told of each program, in a few words, as soon as it answers.
 
     Raises:
         UsageProblem: the scenario's SQL, roles, key or settings cannot be.
@@ -174,7 +178,10 @@ async def embedded(scenario: Scenario, folder: Path) -> AsyncIterator[EmbeddedSt
     account = unprivileged()
     async with processes(account) as wire:
         network = Network(scenario.faults, SystemClock())
-        construction = _Construction(scenario, folder, programs, wire, Launcher(wire, account), network)
+        startup = Startup(told, SystemClock())
+        construction = _Construction(
+            scenario, folder, programs, wire, Launcher(wire, account), network, startup=startup
+        )
         try:
             with ungrouped():
                 stack = await construction.stack(sql)
@@ -186,7 +193,7 @@ async def embedded(scenario: Scenario, folder: Path) -> AsyncIterator[EmbeddedSt
 class _Construction:
     """How a stack comes up, step by step."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a stack is made of
         self,
         scenario: Scenario,
         folder: Path,
@@ -194,8 +201,11 @@ class _Construction:
         wire: Processes,
         launcher: Launcher,
         network: Network,
+        *,
+        startup: Startup,
     ) -> None:
         self._network = network
+        self._startup = startup
         self._stack = _kept_through_crashes(scenario)
         self._folder = folder.absolute()
         self._programs = programs
@@ -214,12 +224,16 @@ class _Construction:
         async with asyncio.TaskGroup() as side_by_side:
             side_by_side.create_task(self._ask_versions())
             side_by_side.create_task(self._postgres.up())
+        self._answers(POSTGRES.name)
         async with asyncio.TaskGroup() as side_by_side:
             side_by_side.create_task(self._fill(list(sql)))
             pooler = side_by_side.create_task(self._pooled_port())
         pooled = self._postgres.role.dsn(await self._network.port("postgrest-pooler", pooler.result()))
         postgrest = await self._postgrest(pooled)
+        self._answers(POSTGREST.name)
         gateway = await self._gateway(await self._on_the_way("gateway-postgrest", postgrest.url), pooled)
+        if gateway is not None:
+            self._answers(gateway.process.name)
         entrance = gateway.url if gateway else postgrest.url
         faults = StackFaults(self._postgres, self._bouncer, postgrest, self._network, self._jwt, self._launcher)
         return EmbeddedStack(
@@ -240,6 +254,9 @@ class _Construction:
             _launcher=self._launcher,
             _processes=self._processes,
         )
+
+    def _answers(self, name: str) -> None:
+        self._startup.answers(name, self._versions.get(name, ""))
 
     async def _on_the_way(self, hop: Hop, url: str) -> str:
         """Return the URL by which a hop leads to the one given."""
@@ -272,12 +289,14 @@ class _Construction:
                 logins = (postgres.owner, postgres.role, postgres.superuser)
                 bouncer = Bouncer(self._programs[PGBOUNCER.name], settings, logins, self._launcher)
                 await bouncer.up(upstream)
+                self._answers(PGBOUNCER.name)
                 self._bouncer = bouncer
                 return bouncer.port
             case Command() as command:
                 direct = postgres.role.dsn(upstream)
                 values = {"database": direct, "upstream": direct}
-                port, _ = await run_command("pooler", command, values, self._folder, self._launcher)
+                port, process = await run_command("pooler", command, values, self._folder, self._launcher)
+                self._answers(process.name)
                 return port
             case _:
                 return upstream

@@ -35,9 +35,9 @@ requests:
 """
 WELL = """\
 starting the embedded stack
-postgres N
-pgbouncer N
-postgrest N
+postgres N answers after N s
+pgbouncer N answers after N s
+postgrest N answers after N s
 target
   ok       http://N answers
   ok       PostgREST N
