@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from loadcheck.engine.randomness import source
 from loadcheck.record.series import Sample
 from loadcheck.record.stored import FindingHead
 from loadcheck.record.stored_run import StoredRun
@@ -12,7 +13,7 @@ from loadcheck.report.compare.interval import Effect, effect
 from loadcheck.report.compare.measures import MEASURES, Measure, phases, slowdown, values, windows
 from loadcheck.report.headlines import headline
 
-_FEWEST: Final = 5  # windows of which an interval says something
+_FEWEST: Final = 7  # windows of which an interval says something
 _SLOWED: Final = 1.5  # times that the machine may slow loadcheck down in one run more than in the other
 _STRAINED: Final = 4.0  # times; slowed down more, in either run, what is measured is the machine
 _HOPS: Final = 2  # an answer passes several processes, and in each of them it waits for a processor
@@ -94,8 +95,9 @@ def compare(base: StoredRun, run: StoredRun, tolerance: float) -> Comparison:
             within each.
     """
     before, after = _by_kind(base.summary["findings"]), _by_kind(run.summary["findings"])
-    pairs = {phase: _Pair(windows(base, phase), windows(run, phase)) for phase in phases(base, run)}
-    figures = len(pairs) * len(MEASURES)
+    seeds = base.summary["seed"], run.summary["seed"]
+    pairs = {phase: _Pair(windows(base, phase), windows(run, phase), seeds) for phase in phases(base, run)}
+    figures = sum(_enough(pair, measure) for pair in pairs.values() for measure in MEASURES)
     return Comparison(
         tolerance,
         [_measured(phase, measure, pair, tolerance, figures) for phase, pair in pairs.items() for measure in MEASURES],
@@ -108,10 +110,11 @@ def compare(base: StoredRun, run: StoredRun, tolerance: float) -> Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """The windows of one phase in both runs."""
+    """The windows of one phase in both runs, and the runs' seeds, by which the same is drawn each time."""
 
     base: Sequence[Sample]
     run: Sequence[Sample]
+    seeds: tuple[int, int]
 
     @property
     def slowed(self) -> float:
@@ -126,11 +129,16 @@ class _Pair:
 
 def _measured(phase: str, measure: Measure, pair: _Pair, tolerance: float, figures: int) -> Measured:
     before, after = values(pair.base, measure), values(pair.run, measure)
-    if min(len(before), len(after)) < _FEWEST or min(*before, *after) <= 0:
+    if not _enough(pair, measure):
         return Measured(phase, measure.name, _middle(before), _middle(after), None, Change.UNKNOWN)
-    found = effect(before, after, figures)
+    found = effect(before, after, source(*pair.seeds, phase, measure.name), figures)
     change = Change.BUSY if pair.strained else _change(measure, found, tolerance, pair.slowed)
     return Measured(phase, measure.name, _middle(before), _middle(after), found, change)
+
+
+def _enough(pair: _Pair, measure: Measure) -> bool:
+    both = values(pair.base, measure), values(pair.run, measure)
+    return all(len(each) >= _FEWEST and min(each) > 0 for each in both)
 
 
 def _change(measure: Measure, found: Effect, tolerance: float, slowed: float) -> Change:

@@ -4,11 +4,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import NormalDist, fmean, variance
-from typing import Final
+from random import Random
+from statistics import fmean
+from typing import Final, Self
 
-_BATCHES: Final = 20
 _DOUBT: Final = 0.05
+_RESAMPLES: Final = 2000
+_MOST: Final = 240  # windows; those of a longer run are put together
+_BLOCKS: Final = 8  # at least, and so short runs have short blocks
+_SHORTEST: Final = 2  # windows of a block, of which one is like the next
+_WIDEST: Final = math.log(1000)  # of half an interval: a wider one says no more
+_ROUNDING: Final = 1e-12  # of a squared error; less is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,42 +32,77 @@ class Effect:
     high: float
 
 
-def effect(base: Sequence[float], run: Sequence[float], figures: int = 1) -> Effect:
+def effect(base: Sequence[float], run: Sequence[float], chance: Random, figures: int = 1) -> Effect:
     """Return how a run's windows differ from a base's, with an interval that all figures hold together in 95 %.
 
-    The interval is Welch's for the difference of two means (B. L. Welch, Biometrika 34, 1947) of the logarithms of 20
-    batches at most: neighbouring seconds of a run are alike, so whole stretches of it are counted as one (B. Schmeiser,
-    Operations Research 30, 1982). A percentile bootstrap, which it replaces, is too narrow for the ten or so windows
-    that a short phase has.
+    The interval is a bootstrap's: both runs are put together anew, 2,000 times, of blocks of neighbouring windows
+    (the circular blocks of D. N. Politis and J. P. Romano, 1992), since one second of a run is like the next: drawn
+    alone, they would feign to know more than they do. Of each resample it is noted by how many of its own standard
+    errors it misses what it was drawn from; so many standard errors of the runs, in either direction, is the interval
+    (symmetric bootstrap-t: P. Hall, Journal of the Royal Statistical Society B 50, 1988; for blocks F. Götze and H. R.
+    Künsch, Annals of Statistics 24, 1996). The percentiles of the resampled differences themselves would be too narrow
+    for the ten or so windows of a short phase. All of it is done with logarithms.
 
     Args:
-        base: Values above 0, in the order of time; three at least.
+        base: Values above 0, in the order of time; five at least.
         run: The same of the other run.
+        chance: Draws the blocks.
         figures: How many are looked at: each has its part of the 5 % (Bonferroni).
     """
-    before, after = _batches(base), _batches(run)
-    first, second = variance(before) / len(before), variance(after) / len(after)
-    value = fmean(after) - fmean(before)
-    both = first + second
-    spread = first**2 / (len(before) - 1) + second**2 / (len(after) - 1)
-    half = _quantile(1 - _DOUBT / 2 / figures, both**2 / spread) * math.sqrt(both) if spread else 0.0
+    before, after = _Windows.of(base), _Windows.of(run)
+    value, error = after.mean - before.mean, math.sqrt(before.error + after.error)
+    half = error * _errors_missed(before, after, chance, _DOUBT / figures) if error else 0.0
+    half = min(half, _WIDEST)
     return Effect(*(math.expm1(each) for each in (value, value - half, value + half)))
 
 
-def _batches(values: Sequence[float]) -> list[float]:
-    logs = [math.log(value) for value in values]
-    number = min(len(logs), _BATCHES)
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The logarithms of a run's windows.
+
+    Attributes:
+        mean: Of all.
+        error: The square of its standard error.
+        blocks: The mean of every block of neighbours; the last ones go on with the first windows.
+        drawn: How many blocks make a run.
+    """
+
+    mean: float
+    error: float
+    blocks: Sequence[float]
+    drawn: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        logs = _together([math.log(value) for value in values])
+        length = max(_SHORTEST, round(min(len(logs) / _BLOCKS, math.sqrt(len(logs)))))
+        circle = logs + logs[: length - 1]
+        blocks = [fmean(circle[first : first + length]) for first in range(len(logs))]
+        mean = fmean(logs)
+        # Blocks of one run vary less than runs would, by the share of the run that a block is.
+        error = fmean((block - mean) ** 2 for block in blocks) * length / (len(logs) - length)
+        return cls(mean, error, blocks, math.ceil(len(logs) / length))
+
+    def resampled(self, chance: Random) -> tuple[float, float]:
+        """Return how far the mean of a run drawn from the blocks is off, and the square of its standard error."""
+        drawn = chance.choices(self.blocks, k=self.drawn)
+        mean = fmean(drawn)
+        return mean - self.mean, sum((block - mean) ** 2 for block in drawn) / (self.drawn - 1) / self.drawn
+
+
+def _errors_missed(before: _Windows, after: _Windows, chance: Random, doubt: float) -> float:
+    """Return by how many standard errors a resample is off at most, in all but a share of `doubt`."""
+    nothing = (before.error + after.error) * _ROUNDING
+    missed = []
+    for _ in range(_RESAMPLES):
+        (first, first_error), (second, second_error) = before.resampled(chance), after.resampled(chance)
+        if (error := first_error + second_error) > nothing:
+            missed.append(abs(second - first) / math.sqrt(error))
+    missed.sort()
+    return missed[min(math.ceil((len(missed) + 1) * (1 - doubt)), len(missed)) - 1]
+
+
+def _together(logs: list[float]) -> list[float]:
+    number = min(len(logs), _MOST)
     edges = [round(index * len(logs) / number) for index in range(number + 1)]
     return [fmean(logs[first:last]) for first, last in pairwise(edges)]
-
-
-def _quantile(chance: float, freedom: float) -> float:
-    """Return a quantile of Student's t, by its expansion: Abramowitz and Stegun, 26.7.5."""
-    z = NormalDist().inv_cdf(chance)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
-    )
-    return z + sum(term / freedom**power for power, term in enumerate(terms, 1))
