@@ -110,7 +110,7 @@ def test_the_interval_of_seconds_that_are_not_alike_is_hardly_wider_than_student
 
 def test_one_second_unlike_all_others_widens_the_interval_and_no_more() -> None:
     quiet = [30.0, 30.1, 30.2, 30.1, 30.0, 30.2]
-    found = effect([*quiet, 30_000.0], [*quiet, 30_000.0], source(1))
+    found = effect([*quiet, 30_000.0], [*quiet, 30_000.0], source(1), figures=16)
     assert found.low == pytest.approx(-0.999)
     assert found.high == pytest.approx(999)
 
