@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bokeh.models import Line, Range1d, Scatter
+from bokeh.models.renderers import GlyphRenderer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,8 @@ from loadcheck.cli.app import cli
 from loadcheck.errors import UsageProblem
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.formats import html as html_format
+from loadcheck.report.html.bands import Bands
+from loadcheck.report.html.charts import charts
 from loadcheck.report.html.lanes import NOT_TOLD, lanes_of
 from loadcheck.report.html.page import page
 from loadcheck.report.html.thinning import merged, thinned
@@ -94,6 +98,32 @@ def test_a_run_of_a_day_is_thinned_out() -> None:
     text = page(run)
     assert len(text) < 5 * MB
     assert "98765.43" in text
+
+
+def test_violations_begin_at_the_first_finding_and_not_with_the_second_that_counts_it() -> None:
+    run = stored(two())
+    (sample,) = run.series
+    series: list[Any] = [{**sample, "at_s": float(at), "seconds": 1.0, "violation": at > 1} for at in (1, 2, 3)]
+    run.findings[0]["first_s"], run.findings[1]["first_s"] = 1.75, 2.25
+    bands = Bands.of(replace(run, series=series))
+    assert bands.violations == [(1.75, 3.0)]
+    assert bands.findings == [("F1", 1.75), ("F2", 2.25)]
+    renderers: Any = bands.strip(Range1d(start=0, end=3)).select({"type": GlyphRenderer})
+    (pins,) = [each for each in renderers if isinstance(each.glyph, Scatter)]
+    assert pins.data_source.data["x"] == [1.75, 2.25]
+
+
+def test_what_a_second_counts_is_drawn_at_its_middle_and_what_it_ends_with_at_its_end() -> None:
+    run = stored(two())
+    (sample,) = run.series
+    series: list[Any] = [{**sample, "at_s": float(at), "seconds": 1.0, "in_flight": at} for at in (1, 2)]
+    drawn = charts(replace(run, series=series))
+    assert drawn is not None
+    renderers: Any = drawn.select({"type": GlyphRenderer})
+    lines = [each for each in renderers if isinstance(each.glyph, Line)]
+    at = {line.name: line.data_source.data["x"] for line in lines}
+    assert at["done"] == at["p99"] == at["missed"] == [0.5, 1.5]
+    assert at["in flight"] == at["backends"] == [1.0, 2.0]
 
 
 def test_a_run_of_an_older_version_without_a_series_has_a_page_too() -> None:

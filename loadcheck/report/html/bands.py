@@ -29,7 +29,7 @@ class Bands:
     Attributes:
         phases: Their names and stretches.
         faults: When each fault was on, to a second.
-        violations: When there were any.
+        violations: When there were any, to a second; not before the first finding.
         findings: When each was first seen.
         end: Of the run.
     """
@@ -49,7 +49,9 @@ class Bands:
             for phase in run.summary["phases"]
             if phase["started_s"] is not None
         ]
-        wrong = [_stretch(sample) for sample in run.series if sample["violation"]]
+        # Nothing was wrong before the first finding, though the second that counts it began earlier.
+        first = min((finding["first_s"] for finding in run.findings), default=0.0)
+        wrong = [_from(first, _stretch(sample)) for sample in run.series if sample["violation"]]
         findings = [(finding["id"], finding["first_s"]) for finding in run.findings[:_PINNED]]
         return cls(phases, _faults(run.series, end), list(merged(wrong, end / _FINEST)), findings, end)
 
@@ -138,9 +140,9 @@ class Bands:
 
     def _pin(self, drawn: Figure, lane: int) -> None:
         self._draw(drawn, lane, [("violations", stretch) for stretch in self.violations], RED)
-        begun = {"x": sorted({at for _, at in self.findings} | {first for first, _ in self.violations})}
-        begun["y"] = [lane] * len(begun["x"])
-        drawn.scatter("x", "y", source=ColumnDataSource(begun), marker="inverted_triangle", size=10, color=RED)
+        pins = {"x": sorted({at for _, at in self.findings})}
+        pins["y"] = [lane] * len(pins["x"])
+        drawn.scatter("x", "y", source=ColumnDataSource(pins), marker="inverted_triangle", size=10, color=RED)
         named = list(self._named())
         told = {"x": [at for _, at in named], "y": [lane] * len(named), "name": [name for name, _ in named]}
         drawn.text(
@@ -182,6 +184,11 @@ def _together(near: Sequence[tuple[str, float]]) -> tuple[str, float]:
 
 def _stretch(sample: Sample) -> Stretch:
     return sample["at_s"] - sample["seconds"], sample["at_s"]
+
+
+def _from(first: float, stretch: Stretch) -> Stretch:
+    began, ended = stretch
+    return min(max(began, first), ended), ended
 
 
 def _faults(series: Sequence[Sample], end: float) -> dict[str, list[Stretch]]:

@@ -63,12 +63,15 @@ class _Chart:
         title: What it shows, with its unit.
         lines: What each line is called, and what it draws of a sample.
         right: The lines whose axis is on the right.
+        ends: The lines that tell how it was at a sample's end; the others tell of all of its time, and are drawn at the
+            middle of that.
         log: Whether its axis is logarithmic.
     """
 
     title: str
     lines: dict[str, _Value]
     right: frozenset[str] = frozenset()
+    ends: frozenset[str] = frozenset()
     log: bool = False
 
 
@@ -91,14 +94,23 @@ def charts(run: StoredRun) -> LayoutDOM | None:
 
 def _charts(series: Sequence[Sample]) -> list[_Chart]:
     return [
-        _Chart("exchanges a second", {"done": _each("sent"), "target": lambda sample: sample["target_rps"]}),
+        _Chart(
+            "exchanges a second",
+            {"done": _each("sent"), "target": lambda sample: sample["target_rps"]},
+            ends=frozenset({"target"}),
+        ),
         _Chart("latency, ms (logarithmic)", {name: _latency(name) for name in ("p50", "p90", "p99", "max")}, log=True),
         _Chart("answers a second, by status", _statuses(series)),
-        _Chart("in flight, and missed a second", {"in flight": _at_its_end, "missed": _each("missed")}),
+        _Chart(
+            "in flight, and missed a second",
+            {"in flight": lambda sample: float(sample["in_flight"]), "missed": _each("missed")},
+            ends=frozenset({"in flight"}),
+        ),
         _Chart(
             "handoffs a second; backends",
             {"handoffs": _each("handoffs"), "backends": lambda sample: float(sample["backends"])},
             right=frozenset({"backends"}),
+            ends=frozenset({"backends"}),
         ),
         _Chart("loadcheck's processor time, % of a core", {"used": _used, "waited for": _waited}),
     ]
@@ -110,10 +122,6 @@ def _each(name: str) -> _Value:
 
 def _latency(name: str) -> _Value:
     return lambda sample: sample["latency_ms"].get(name)
-
-
-def _at_its_end(sample: Sample) -> float:
-    return float(sample["in_flight"])
 
 
 def _used(sample: Sample) -> float:
@@ -185,7 +193,8 @@ def _decades(lines: Iterable[_Line]) -> list[float]:
 def _lines(drawn: Figure, chart: _Chart, series: Sequence[Sample]) -> Iterator[tuple[str, _Line]]:
     """Draw each line of which anything was measured."""
     for number, (name, value) in enumerate(chart.lines.items()):
-        points = [(sample["at_s"], value(sample)) for sample in series]
+        lag = 0.0 if name in chart.ends else 0.5
+        points = [(sample["at_s"] - lag * sample["seconds"], value(sample)) for sample in series]
         if any(one is not None for _, one in points):
             yield name, _line(drawn, number, name, points, right=name in chart.right)
 
@@ -194,7 +203,7 @@ def _line(drawn: Figure, number: int, name: str, points: Sequence[Point], *, rig
     shown = thinned(points)
     source = ColumnDataSource(
         {
-            "x": [round(at, 1) for at, _ in shown],
+            "x": [round(at, 2) for at, _ in shown],
             "y": [float("nan") if value is None else round(value, 2) for _, value in shown],
         }
     )
