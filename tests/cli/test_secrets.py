@@ -1,4 +1,4 @@
-"""Nothing secret in any file that a run leaves, in any format."""
+"""Nothing secret in any file that loadcheck leaves, in any format, nor in what it prints."""
 
 import asyncio
 import gzip
@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from loadcheck.cli.report import command as report
 from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import loadcheck
 
 GATEWAY_KEY = "hunter2-key-of-the-gateway"
-FORMATS = ("html", "junit", "sarif", "markdown", "csv", "svg")
+FORMATS = tuple(name for name in (option.name for option in report.params) if name not in {"run", "github"})
 SCENARIO = """
 name: pets
 target:
@@ -35,28 +36,45 @@ def content(path: Path) -> bytes:
     return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
-async def test_no_token_secret_or_password_is_in_any_file_of_a_run(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
-    (tmp_path / "pets.yaml").write_text(SCENARIO)
-    secret = pets_stack.jwt.secret
-    password = urlsplit(pets_stack.database).password
-    assert secret is not None
-    assert password
-    out = tmp_path / "out"
+async def test_no_token_secret_or_password_is_in_any_output(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
+    scenario, out = tmp_path / "pets.yaml", tmp_path / "out"
+    scenario.write_text(SCENARIO)
     out.mkdir()
-    ended = await asyncio.to_thread(
-        loadcheck,
-        *("run", tmp_path / "pets.yaml", "--url", pets_stack.url, "--out", out / "run"),
-        *(option for name in FORMATS for option in (f"--{name}", out / f"report.{name}")),
-        "--github",
-        LOADCHECK_DATABASE=pets_stack.database,
-        LOADCHECK_JWT_SECRET=secret.get_secret_value(),
-        GATEWAY_KEY=GATEWAY_KEY,
-        GITHUB_STEP_SUMMARY=str(out / "summary.md"),
-    )
-    assert ended.code == 1, ended.text
-    produced = {path.name: content(path) for path in out.rglob("*") if path.is_file()}
-    assert len(produced) >= len(FORMATS) + 6
-    produced["terminal"] = ended.text.encode()
-    for what in (secret.get_secret_value(), password, GATEWAY_KEY):
+    secret = pets_stack.jwt.secret.get_secret_value()
+    password = urlsplit(pets_stack.database).password
+    assert secret
+    assert password
+    given = {"LOADCHECK_DATABASE": pets_stack.database, "LOADCHECK_JWT_SECRET": secret, "GATEWAY_KEY": GATEWAY_KEY}
+    told: dict[str, bytes] = {}
+
+    async def call(command: str, *arguments: object) -> None:
+        ended = await asyncio.to_thread(
+            loadcheck, command, *arguments, **given, GITHUB_STEP_SUMMARY=str(out / f"{command}-summary.md")
+        )
+        assert ended.code != 70, ended.text
+        told[f"{command} {len(told)}"] = ended.text.encode()
+
+    run = out / "run"
+    for command, *arguments in (
+        ("run", scenario, "--url", pets_stack.url, "--out", run, "--reproduce", "--workers", "2"),
+        ("report", run),
+        ("recheck", run),
+    ):
+        formats = [option for name in FORMATS for option in (f"--{name}", out / f"{command}.{name}")]
+        await call(command, *arguments, *formats, "--github")
+    await call("compare", run, run, "--markdown", out / "compare.md", "--json", out / "compare.json")
+    await call("init", "--url", pets_stack.url, "--out", out / "drafted.yaml")
+    for options in ([], ["--json"]):
+        await call("doctor", scenario, "--url", pets_stack.url, "--pooled", pets_stack.pooled_database, *options)
+    for change in ("load.short.requests=0", "target.jwt.algorithm=RS256", "target.url=127.0.0.1"):
+        await call("run", scenario, "--url", pets_stack.url, "--set", change)
+
+    produced = {str(path.relative_to(out)): content(path) for path in out.rglob("*") if path.is_file()}
+    for name in ("run/F1/reproduce.sh", "run-summary.md", "drafted.yaml", "compare.json", "recheck.html"):
+        assert produced[name]
+    produced |= told
+    pooled = urlsplit(pets_stack.pooled_database).password
+    assert pooled
+    for what in (secret, password, pooled, GATEWAY_KEY):
         assert [name for name, text in produced.items() if what.encode() in text] == []
     assert [name for name, text in produced.items() if _TOKEN.search(text)] == []
