@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import re
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,8 +49,9 @@ async def test_no_token_secret_or_password_is_in_any_output(pets_stack: Embedded
     told: dict[str, bytes] = {}
 
     async def call(command: str, *arguments: object) -> None:
+        summary = str(out / f"{command}-summary.md")
         ended = await asyncio.to_thread(
-            loadcheck, command, *arguments, **given, GITHUB_STEP_SUMMARY=str(out / f"{command}-summary.md")
+            partial(loadcheck, command, *arguments, cwd=tmp_path, GITHUB_STEP_SUMMARY=summary, **given)
         )
         assert ended.code != 70, ended.text
         told[f"{command} {len(told)}"] = ended.text.encode()

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from bokeh.models import Line, Range1d, Scatter
 from bokeh.models.renderers import GlyphRenderer
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from loadcheck.cli.app import cli
 from loadcheck.errors import UsageProblem
+from loadcheck.record.chunk_file import ChunkFile
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.formats import html as html_format
 from loadcheck.report.html.bands import Bands
@@ -100,24 +102,27 @@ def test_a_run_of_a_day_is_thinned_out() -> None:
     assert "98765.43" in text
 
 
-def test_violations_begin_at_the_first_finding_and_not_with_the_second_that_counts_it() -> None:
+def test_violations_stand_where_they_were_and_not_in_the_second_that_counts_them(tmp_path: Path) -> None:
     run = stored(two())
     (sample,) = run.series
     series: list[Any] = [{**sample, "at_s": float(at), "seconds": 1.0, "violation": at > 1} for at in (1, 2, 3)]
-    run.findings[0]["first_s"], run.findings[1]["first_s"] = 1.75, 2.25
-    bands = Bands.of(replace(run, series=series))
-    assert bands.violations == [(1.75, 3.0)]
-    assert bands.findings == [("F1", 1.75), ("F2", 2.25)]
+    run.findings[0]["first_s"], run.findings[1]["first_s"] = 0.25, 2.25
+    history = ChunkFile(tmp_path / "history.ndjson.gz")
+    for at, verdict in ((0.25, "violation"), (0.5, "ok"), (0.875, "violation"), (0.876, "violation")):
+        history.add(orjson.dumps({**line(0, at, "keeper#3", 7, took=0.0), "verdict": verdict}) + b"\n")
+    history.close()
+    bands = Bands.of(replace(run, folder=tmp_path, series=series))
+    assert bands.violations == [(0.25, 0.25), (0.875, 0.876), (2.25, 2.25)]
     renderers: Any = bands.strip(Range1d(start=0, end=3)).select({"type": GlyphRenderer})
     (pins,) = [each for each in renderers if isinstance(each.glyph, Scatter)]
-    assert pins.data_source.data["x"] == [1.75, 2.25]
+    assert pins.data_source.data["x"] == [0.25, 2.25]
 
 
 def test_what_a_second_counts_is_drawn_at_its_middle_and_what_it_ends_with_at_its_end() -> None:
     run = stored(two())
     (sample,) = run.series
     series: list[Any] = [{**sample, "at_s": float(at), "seconds": 1.0, "in_flight": at} for at in (1, 2)]
-    drawn = charts(replace(run, series=series))
+    drawn = charts(series, Bands.of(run))
     assert drawn is not None
     renderers: Any = drawn.select({"type": GlyphRenderer})
     lines = [each for each in renderers if isinstance(each.glyph, Line)]

@@ -13,6 +13,7 @@ from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.figures import seconds, times
 from loadcheck.report.html.figures import RED, Figure, chart_text, empty_figure, lane_axis, long_times, told_at
 from loadcheck.report.html.thinning import Stretch, merged
+from loadcheck.report.html.violations import violations
 
 _LANE: Final = 30  # pixels
 _FINEST: Final = 400  # stretches of one kind that can be told apart on a screen
@@ -29,7 +30,7 @@ class Bands:
     Attributes:
         phases: Their names and stretches.
         faults: When each fault was on, to a second.
-        violations: When there were any, to a second; not before the first finding.
+        violations: When there were any.
         findings: When each was first seen.
         end: Of the run.
     """
@@ -49,11 +50,8 @@ class Bands:
             for phase in run.summary["phases"]
             if phase["started_s"] is not None
         ]
-        # Nothing was wrong before the first finding, though the second that counts it began earlier.
-        first = min((finding["first_s"] for finding in run.findings), default=0.0)
-        wrong = [_from(first, _stretch(sample)) for sample in run.series if sample["violation"]]
         findings = [(finding["id"], finding["first_s"]) for finding in run.findings[:_PINNED]]
-        return cls(phases, _faults(run.series, end), list(merged(wrong, end / _FINEST)), findings, end)
+        return cls(phases, _faults(run.series, end), violations(run, end / _FINEST), findings, end)
 
     def behind(self, drawn: Figure) -> None:
         """Shade every other phase and the faults, and mark where each finding was first seen."""
@@ -184,11 +182,6 @@ def _together(near: Sequence[tuple[str, float]]) -> tuple[str, float]:
 
 def _stretch(sample: Sample) -> Stretch:
     return sample["at_s"] - sample["seconds"], sample["at_s"]
-
-
-def _from(first: float, stretch: Stretch) -> Stretch:
-    began, ended = stretch
-    return min(max(began, first), ended), ended
 
 
 def _faults(series: Sequence[Sample], end: float) -> dict[str, list[Stretch]]:

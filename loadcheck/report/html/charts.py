@@ -21,7 +21,6 @@ from bokeh.models import (
 from bokeh.models.annotations import Span
 
 from loadcheck.record.series import Sample
-from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.html.bands import Bands
 from loadcheck.report.html.figures import (
     COLOURS,
@@ -75,15 +74,14 @@ class _Chart:
     log: bool = False
 
 
-def charts(run: StoredRun) -> LayoutDOM | None:
+def charts(series: Sequence[Sample], bands: Bands) -> LayoutDOM | None:
     """Return all charts of a run, None of one without a series."""
-    if not run.series:
+    if not series:
         return None
-    bands = Bands.of(run)
     axis = Range1d(start=0, end=bands.end, name=AXIS, bounds=(0, bands.end))
     drawn: list[Figure] = [
         bands.strip(axis),
-        *(_drawn(chart, run.series, axis, bands) for chart in _charts(run.series)),
+        *(_drawn(chart, series, axis, bands) for chart in _charts(series)),
     ]
     drawn[-1].xaxis.axis_label = "after the run's start, in seconds or hours:minutes:seconds"
     here = Span(dimension="height", line_color="#888888", line_dash="dotted")

@@ -37,7 +37,8 @@ def page(run: StoredRun) -> str:
     findings = run.findings[:_CARDS]
     lanes = _lanes(run)
     drawn: list[tuple[str, Any]] = [(f"lanes-{name}", lane_figure(one)) for name, one in lanes.items()]
-    if (all_charts := charts(run)) is not None:
+    bands = Bands.of(run)
+    if (all_charts := charts(run.series, bands)) is not None:
         drawn.append(("charts", all_charts))
     return (
         _environment()
@@ -51,7 +52,7 @@ def page(run: StoredRun) -> str:
             further=run.findings[_CARDS:],
             pictured=set(lanes),
             charted=all_charts is not None,
-            told=list(Bands.of(run).told()),
+            told=list(bands.told()),
             handoffs=matrices.handoffs(run.summary),
             checked=matrices.checked(run.summary),
             alike=matrices.alike(run.summary),
