@@ -1,4 +1,4 @@
-"""What lies behind and above the charts: phases as bands, faults shaded, violations as pins."""
+"""What lies behind and above the charts: phases as bands, faults shaded, findings as pins, violations below them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ class Bands:
     def strip(self, axis: Range1d) -> Figure:
         """Return the figure that names them, a lane for each kind."""
         faults = list(self._lanes())
-        pins = ["violations"] if self.violations or self.findings else []
+        pins = ["findings", "violations"] if self.violations or self.findings else []
         names = ["phases", *(f"! {name}" for name, _ in faults), *pins]
         drawn = empty_figure(axis, 50 + _LANE * len(names), name="phases, faults and violations")
         lane_axis(drawn, names)
@@ -95,7 +95,8 @@ class Bands:
         for lane, (_, stretches) in enumerate(faults, 1):
             self._draw(drawn, -lane, stretches, "#e69f00")
         if pins:
-            self._pin(drawn, 1 - len(names))
+            self._pin(drawn, 2 - len(names))
+            self._draw(drawn, 1 - len(names), [("violations", stretch) for stretch in self.violations], RED)
         drawn.add_tools(
             HoverTool(tooltips=[("", "@name"), ("from", told_at("left", self.end)), ("to", told_at("right", self.end))])
         )
@@ -137,7 +138,6 @@ class Bands:
             )
 
     def _pin(self, drawn: Figure, lane: int) -> None:
-        self._draw(drawn, lane, [("violations", stretch) for stretch in self.violations], RED)
         pins = {"x": sorted({at for _, at in self.findings})}
         pins["y"] = [lane] * len(pins["x"])
         drawn.scatter("x", "y", source=ColumnDataSource(pins), marker="inverted_triangle", size=10, color=RED)

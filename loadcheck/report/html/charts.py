@@ -30,6 +30,7 @@ from loadcheck.report.html.figures import (
     Figure,
     chart_text,
     empty_figure,
+    is_long,
     long_times,
     told_at,
 )
@@ -83,7 +84,7 @@ def charts(series: Sequence[Sample], bands: Bands) -> LayoutDOM | None:
         bands.strip(axis),
         *(_drawn(chart, series, axis, bands) for chart in _charts(series)),
     ]
-    drawn[-1].xaxis.axis_label = "after the run's start, in seconds or hours:minutes:seconds"
+    drawn[-1].xaxis.axis_label = f"{'hours:minutes:seconds' if is_long(bands.end) else 'seconds'} after the run's start"
     here = Span(dimension="height", line_color="#888888", line_dash="dotted")
     for one in drawn:
         one.add_tools(CrosshairTool(overlay=here))
@@ -164,6 +165,7 @@ def _drawn(chart: _Chart, series: Sequence[Sample], axis: Range1d, bands: Bands)
     if chart.log:
         drawn.yaxis[0].formatter = NumeralTickFormatter(format="0,0.[00]")
         drawn.yaxis[0].ticker = FixedTicker(ticks=_decades(lines.values()))
+        drawn.y_range.range_padding = 2 * _HEADROOM  # of which half lies below
     else:
         drawn.y_range.update(start=0, range_padding=_HEADROOM)
     if "core" in chart.title:

@@ -55,7 +55,7 @@ def is_long(end: float) -> bool:
 
 def told_at(column: str, end: float) -> str:
     """Return how a tooltip tells a time of a run that ends then."""
-    return f"@{column}{{00:00:00}}" if is_long(end) else f"@{column}{{0.0}} s"
+    return f"@{column}{{00:00:00}}" if is_long(end) else f"@{column}{{0.00}} s"
 
 
 def long_times(drawn: Figure, end: float) -> None:
