@@ -157,6 +157,13 @@ def test_markdown_marks_nothing_up_that_came_from_elsewhere(text: str) -> None:
     assert len(made) < 100_000
 
 
+def test_markdown_has_commands_to_copy_whatever_the_folder_is_called() -> None:
+    usual = markdown(replace(stored(two()), folder=Path("reports/pets-2026")))
+    assert usual.endswith("- everything on one page: `loadcheck report reports/pets-2026 --html run.html`\n")
+    odd = markdown(replace(stored(two()), folder=Path("a``b @all")))
+    assert odd.endswith("- everything on one page: ``` loadcheck report 'a``b @all' --html run.html ```\n")
+
+
 def test_csv_has_a_line_for_each_sample() -> None:
     (line,) = csv.DictReader(io.StringIO(series_csv(stored(two()))))
     assert (line["at_s"], line["sent"], line["in_flight"]) == ("63.0", "6600", "3")

@@ -20,7 +20,7 @@ from loadcheck.report.figures import (
     times,
 )
 from loadcheck.report.headlines import headline, verdict
-from loadcheck.report.next_steps import MENDS, next_steps
+from loadcheck.report.next_steps import MENDS, Step, next_steps
 from loadcheck.report.text import cut, inert
 
 _SIGNS: Final = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️"}
@@ -29,6 +29,7 @@ _FINDINGS: Final = 20
 _ROWS: Final = 50  # of a table
 _REASON: Final = 500  # characters
 _MARKED: Final = re.compile(r"([\\`*_{}\[\]()+!|~$-])")
+_TICKS: Final = re.compile(r"`+")
 _MENTION: Final = re.compile(r"([@#])")
 _ZERO_WIDTH: Final = "\u200b"  # after it, a name is no mention and a number no issue
 
@@ -46,7 +47,7 @@ def markdown(run: StoredRun) -> str:
         *_findings(run.findings),
         *_thresholds(run),
         _requests(run),
-        "\n".join(["**Next**", *(f"- {escaped(str(step))}" for step in next_steps(summary, run.findings, run.folder))]),
+        "\n".join(["**Next**", *map(_step, next_steps(summary, run.findings, run.folder))]),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -107,6 +108,17 @@ def _requests(run: StoredRun) -> str:
         for name, each in run.summary["requests"].items()
     ]
     return table(["request", "ok", "violations", "unknown", "p99"], rows)
+
+
+def _step(step: Step) -> str:
+    return f"- {escaped(step.text)}: {_code(step.command)}" if step.command else f"- {escaped(step.text)}"
+
+
+def _code(command: str) -> str:
+    """Return a command to copy, between more backticks than it has in a row."""
+    ticks = "`" * (max(map(len, _TICKS.findall(command)), default=0) + 1)
+    space = " " if len(ticks) > 1 else ""
+    return f"{ticks}{space}{inert(command)}{space}{ticks}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
