@@ -223,6 +223,16 @@ async def test_a_command_breaks_and_another_mends(stack: EmbeddedStack, tmp_path
     assert (tmp_path / "mended").exists()
 
 
+async def test_what_a_command_has_broken_is_mended_when_the_run_is_interrupted(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    fault = '{do: run, at: 0.1s, for: 10m, start: "touch broken", stop: "touch {folder}/mended"}'
+    broken, mended = tmp_path / "broken", tmp_path / "mended"
+    ended, _ = await run(stack, tmp_path, fault, "rate: 50/s, duration: 10m", enough=lambda _: broken.exists())
+    assert ended.summary["exit_code"] == ExitCode.INTERRUPTED
+    assert mended.exists()
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [("sh -c 'exit 3'", "`start` ended with exit code 3"), ("/no/such", "`start` cannot be run: No such file")],
