@@ -84,7 +84,7 @@ async def _run(detector: Detector, twin: str, folder: Path) -> tuple[Ended | Non
 
 def _leak(detector: Detector, ended: Ended) -> tuple[bool, str]:
     findings = ended.summary["findings"]
-    short = "; ".join(Expected.of(_folder(detector)).shortfalls(findings))
+    short = "; ".join(Expected.of(_folder(detector)).at_sight.shortfalls(findings))
     if short:
         return False, f"the planted leak: {short} ({_seen(ended.summary)})"
     found = main(findings)

@@ -28,12 +28,6 @@ class Led:
     backend: tuple[Draw, ...] = ()
     anywhere: tuple[Draw, ...] = ()
 
-    @property
-    def handed_over_by(self) -> int | None:
-        """Index of the last other identity that used the backend; None where it is not known."""
-        uses = [draw.identity for draw in reversed(self.backend)]
-        return next((identity for identity in uses if identity != uses[0]), None)
-
 
 _Step = tuple[Draw, float, str]
 """A draw, when it was sent, and the stamp on its answer."""

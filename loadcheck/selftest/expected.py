@@ -1,7 +1,7 @@
 """What a planted leak must show, and what a run of it falls short of."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -21,6 +21,8 @@ class Expected:
         symptoms: Every finding must have one of these.
         cause: That of the finding seen most often.
         source: Whether a finding must name whose rows or setting came.
+        source_at_sight: Whether it can before the fewest exchanges that show it are known; not where the wrong answers
+            have no rows that are somebody's, and what is wrong with them may have been left by anybody.
         reproduced: Whether the fewest exchanges that show it are to be found each time; not where it takes a fault,
             rows as they were before the run wrote, or a server that ends now and then.
         named: What of PostgreSQL's catalogue the reasoning must name; empty where nothing in it is at fault.
@@ -29,6 +31,7 @@ class Expected:
     symptoms: frozenset[str]
     cause: str
     source: bool
+    source_at_sight: bool
     reproduced: bool
     named: str
 
@@ -40,9 +43,15 @@ class Expected:
             symptoms=frozenset(read["symptom"]),
             cause=read["cause"],
             source=read["source"],
+            source_at_sight=read.get("source_at_sight", True),
             reproduced=read.get("reproduced", True),
             named=read.get("named", ""),
         )
+
+    @property
+    def at_sight(self) -> Self:
+        """What the same must show where nobody looks for the fewest exchanges."""
+        return replace(self, source=self.source and self.source_at_sight, reproduced=False)
 
     def shortfalls(self, findings: Sequence[FindingHead]) -> Iterator[str]:
         """Yield what is missing from, or wrong with, the findings of a run; nothing when they are as they must be."""

@@ -30,7 +30,6 @@ def test_the_uses_of_the_backend_come_in_the_order_of_its_transactions() -> None
         victim,
     ).led_to(victim)
     assert seqs(told.backend) == [2, 3, 6]
-    assert told.handed_over_by == 1
     assert seqs(told.anywhere) == [2, 3, 4, 5, 6]
 
 
@@ -38,12 +37,6 @@ def test_an_answer_without_a_stamp_was_led_to_by_all_before_it() -> None:
     victim = exchange(3, 3, None)
     told = trail(exchange(1, 1, 10), exchange(2, 2, None), victim, exchange(4, 1, 10)).led_to(victim)
     assert told == Led((), (Draw(1, 0, 1), Draw(2, 0, 2), Draw(3, 0, 3)))
-    assert told.handed_over_by is None
-
-
-def test_the_identity_itself_hands_nothing_over() -> None:
-    victim = exchange(2, 1, 10)
-    assert trail(exchange(1, 1, 10), victim).led_to(victim).handed_over_by is None
 
 
 def test_what_others_have_seen_of_the_beginning_comes_after_what_was_sent_before_it() -> None:

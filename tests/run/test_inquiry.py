@@ -13,11 +13,14 @@ from pydantic import SecretStr
 from loadcheck.clock import SystemClock
 from loadcheck.engine.events import Draw
 from loadcheck.errors import EnvironmentProblem
-from loadcheck.judge.verdict import Evidence
+from loadcheck.judge.findings import Reproduction
+from loadcheck.judge.trail import Led
+from loadcheck.judge.verdict import Cause, Evidence
 from loadcheck.run.faults.powers import Powers
 from loadcheck.run.inquiry.asking import Asking
 from loadcheck.run.inquiry.fresh import Fresh
 from loadcheck.run.inquiry.rewriting import Rewriting
+from loadcheck.run.inquiry.sources import source_of
 from loadcheck.run.inquiry.suspects import suspects
 from loadcheck.run.parts import Parts, put_together
 from loadcheck.scenario.load import load
@@ -73,6 +76,17 @@ def showing(victim: int, row: str = "") -> "Finding":
     """Return what the inquiry looks at in a finding: whom it happened to, and the row that it missed."""
     evidence = Evidence(missing=(row,) if row else ())
     return cast("Finding", SimpleNamespace(victim=victim, verdict=SimpleNamespace(evidence=evidence)))
+
+
+def test_whoever_had_the_backend_before_is_the_source_only_where_a_replay_needs_it() -> None:
+    poison, passer_by, last = (Draw(seq, 0, identity) for seq, identity in enumerate([3, 5, 1]))
+    led = Led(backend=(poison, passer_by, last))
+    left = SimpleNamespace(
+        cause=Cause.SESSION_STATE, victim=1, led=led, first=SimpleNamespace(draw=last), reproduction=None
+    )
+    assert source_of(cast("Finding", left), ()) is None
+    left.reproduction = Reproduction((poison, last))
+    assert source_of(cast("Finding", left), ()) == 3
 
 
 async def test_a_pre_request_function_with_a_schema_is_looked_behind(pets_stack: EmbeddedStack, tmp_path: Path) -> None:

@@ -33,9 +33,12 @@ def _by_claims(finding: Finding, digests: Sequence[str]) -> int | None:
 
 
 def _by_poison(finding: Finding) -> int | None:
-    """Return who sent what the wrong answer needs before it; else who had the backend before."""
+    """Return who sent what the wrong answer needs before it.
+
+    Who had the backend before may have left nothing on it, as what others left before stays on.
+    """
     if finding.reproduction is None:
-        return finding.led.handed_over_by
+        return None
     *before, last = finding.reproduction.draws
     others = [draw.identity for draw in before if draw.identity != finding.victim]
     return others[-1] if others and last == finding.first.draw else None
