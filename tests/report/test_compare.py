@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from io import StringIO
 from pathlib import Path
 from statistics import mean
 
@@ -10,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from loadcheck.cli.app import cli
 from loadcheck.engine.randomness import source
@@ -22,6 +25,7 @@ from loadcheck.record.stored_run import StoredRun
 from loadcheck.record.summary import build_summary
 from loadcheck.report.compare.comparison import Change, compare
 from loadcheck.report.compare.interval import effect
+from loadcheck.report.compare.tables import comparison_report
 from tests.record.samples import FACTS, PASSED, finding, tally, writer
 
 COUNTED = tally(violations=False)
@@ -183,3 +187,17 @@ def test_the_command_tells_it_and_exits_with_it(
     assert (ended.return_value, ended.output.splitlines()[0]) == (code, f"compare: {told}")
     assert told in (tmp_path / "c.md").read_text()
     assert json.loads((tmp_path / "c.json").read_text())["regressed"] == (code == 3)
+
+
+@pytest.mark.parametrize(
+    ("second", "told"), [(run_of(2), "no clear change"), (run_of(2, slowdown=2.0), "machine too busy")]
+)
+def test_a_terminal_of_80_columns_has_room_for_all_of_it(second: StoredRun, told: str) -> None:
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(comparison_report(compare(run_of(1), second, TOLERANCE)))
+    text = console.export_text()
+    assert "…" not in text
+    assert text.count(told) == 4
+    assert "\nsteady\n" in text
+    assert "peak: too short to tell\n" in text
+    assert re.search(r"p99 +70\.6 ms .* [+-][\d.]+ % +[+-][\d.]+ to [+-][\d.]+ % ", text)

@@ -26,9 +26,9 @@ class Change(StrEnum):
 
     WORSE = "worse"
     BETTER = "better"
-    SAME = "no change beyond noise"
+    SAME = "no clear change"
     UNKNOWN = "too short to tell"
-    BUSY = "not told from a busy machine"
+    BUSY = "machine too busy"
 
 
 @dataclass(frozen=True, slots=True)

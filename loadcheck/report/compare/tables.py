@@ -1,10 +1,11 @@
 """A comparison for people: on the terminal, and as Markdown."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from loadcheck.report.compare.comparison import Change, Comparison, Measured
@@ -21,24 +22,29 @@ _STYLES: Final = {
     Change.BUSY: "yellow",
 }
 _SIGNS: Final = {Change.WORSE: "❌", Change.BETTER: "✅", Change.SAME: "", Change.UNKNOWN: "⚠️", Change.BUSY: "⚠️"}
-_HEAD: Final = ("phase", "figure", "base", "run", "change", "95 % interval", "")
+_HEAD: Final = ("figure", "base", "run", "change", "95 % interval", "")
 _NAME: Final = 20  # cells of a phase
 _TOLD: Final = 1.5  # times; a smaller slowdown changes nothing that could be told
 
 
 def comparison_report(comparison: Comparison) -> RenderableType:
     """Return the comparison for a console of 80 columns or any other width."""
-    parts: list[RenderableType] = [_headline(comparison), Text("")]
-    parts += [plain(f"  {line}") for line in _sentences(comparison)]
-    return Group(*parts, _table(comparison))
+    parts: list[RenderableType] = [_headline(comparison)]
+    if sentences := [plain(f"  {line}") for line in _sentences(comparison)]:
+        parts += [Text(""), *sentences]
+    for phase, measured in groupby(comparison.measured, attrgetter("phase")):
+        parts += [Text(""), *_phase(cut(phase, _NAME), list(measured))]
+    return Group(*parts)
 
 
 def comparison_markdown(comparison: Comparison) -> str:
     """Return the comparison as Markdown, for the comment of a pull request."""
     sign = "❌" if comparison.regressed else "✅" if comparison.conclusive else "⚠️"
-    rows = [[*_cells(each), f"{_SIGNS[each.change]} {each.change}"] for each in comparison.measured]
+    rows = [
+        [cut(each.phase, _NAME), *_cells(each), f"{_SIGNS[each.change]} {each.change}"] for each in comparison.measured
+    ]
     sentences = "\n".join(f"- {escaped(line)}" for line in _sentences(comparison))
-    parts = [f"### {sign} loadcheck compare: {_conclusion(comparison)}", sentences, table(_HEAD, rows)]
+    parts = [f"### {sign} loadcheck compare: {_conclusion(comparison)}", sentences, table(("phase", *_HEAD), rows)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -70,19 +76,28 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
             )
 
 
-def _table(comparison: Comparison) -> Table:
+def _phase(name: str, measured: Sequence[Measured]) -> Iterator[RenderableType]:
+    """Yield what is told of a phase: a line where it was too short, its table otherwise."""
+    if all(each.change is Change.UNKNOWN for each in measured):
+        yield Text.assemble(plain(name, "bold"), ": ", (Change.UNKNOWN, _STYLES[Change.UNKNOWN]))
+        return
+    yield plain(name, "bold")
     made = table_of(*_HEAD)
-    for each in comparison.measured:
+    for each in measured:
         made.add_row(*map(plain, _cells(each)), Text(each.change, style=_STYLES[each.change]))
-    return made
+    yield made
 
 
 def _cells(measured: Measured) -> list[str]:
     shown: Callable[[float | None], str] = rate if measured.name == "throughput" else milliseconds
     found = measured.effect
-    change = ["-", "-"] if found is None else [_signed(found.value), f"{_signed(found.low)} to {_signed(found.high)}"]
-    return [cut(measured.phase, _NAME), measured.name, shown(measured.base), shown(measured.run), *change]
+    change = (
+        ["-", "-"]
+        if found is None
+        else [f"{_signed(found.value)} %", f"{_signed(found.low)} to {_signed(found.high)} %"]
+    )
+    return [measured.name, shown(measured.base), shown(measured.run), *change]
 
 
 def _signed(part: float) -> str:
-    return f"{part * 100:+.1f} %"
+    return f"{part * 100:+,.1f}"
