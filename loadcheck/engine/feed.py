@@ -11,6 +11,7 @@ from loadcheck.engine.events import Draw
 
 BATCH: Final = 256
 AHEAD: Final = 4
+_IN_A_ROW: Final = 32  # draws made in one turn of the event loop: more would make what is due meanwhile late
 
 
 class Feed:
@@ -61,7 +62,10 @@ class Feed:
             Exception: what `prepare` raised.
         """
         while not self._closed:
-            batch = list(islice(self._draws, self._batch))
+            batch: list[Draw] = []
+            while len(batch) < self._batch:
+                batch += islice(self._draws, min(self._batch - len(batch), _IN_A_ROW))
+                await asyncio.sleep(0)
             await self._prepare(batch)
             self._prepared.extend(batch)
             self._changed()

@@ -1,6 +1,8 @@
 """A file of chunks while it is written."""
 
+import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -9,6 +11,9 @@ from loadcheck.errors import EnvironmentProblem
 from loadcheck.record.chunks import pack
 
 _CHUNK_BYTES: Final = 1 << 20  # of lines, before they are compressed; every chunk is read as a whole
+_PIECE_BYTES: Final = 1 << 14  # a fifth of a millisecond's work
+_REST_S: Final = 0.0005
+_MUCH_BYTES: Final = 4 << 20
 
 
 class ChunkFile:
@@ -116,7 +121,7 @@ class ChunkFile:
             line = self._waiting.popleft()
             lines.append(line)
             length += len(line)
-        chunk = pack(b"".join(lines), self._chunks, self._first, last=last)
+        chunk = pack(self._with_rests(b"".join(lines)), self._chunks, self._first, last=last)
         try:
             _write_all(self._file, chunk)
         except OSError:
@@ -130,6 +135,16 @@ class ChunkFile:
         self._flushed += length
         self.size += len(chunk)
         return len(lines)
+
+    def _with_rests(self, lines: bytes) -> Iterator[bytes]:
+        """Yield lines in small pieces: whoever shares the processor gets it back after each, unless much waits.
+
+        A scheduler that has to take it away lets a thread work for milliseconds first: a load would stand still.
+        """
+        for start in range(0, len(lines), _PIECE_BYTES):
+            if start and self.waiting < _MUCH_BYTES:
+                time.sleep(_REST_S)
+            yield lines[start : start + _PIECE_BYTES]
 
 
 def unwritable(path: Path, error: OSError) -> EnvironmentProblem:

@@ -7,6 +7,7 @@ itself; its trailer has the checksum of its lines. The last chunk of a file that
 
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from typing import Final, Self
 
@@ -58,18 +59,22 @@ MARK: Final = _PREAMBLE
 """What every chunk begins with."""
 
 
-def pack(lines: bytes, number: int, first: int, *, last: bool) -> bytes:
+def pack(pieces: Iterable[bytes], number: int, first: int, *, last: bool) -> bytes:
     """Return a chunk.
 
     Args:
-        lines: What it holds, each line with its newline.
+        pieces: What it holds, each line with its newline; a piece is compressed before the next one is asked for.
         number: Its place in the file.
         first: How many lines come before it.
         last: Whether it is the last.
     """
     deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
-    body = deflate.compress(lines) + deflate.flush() + _TRAILER.pack(zlib.crc32(lines), len(lines) & 0xFFFFFFFF)
-    return Header(number, first, lines.count(b"\n"), len(body), last).packed() + body
+    packed, checksum, length, count = [], 0, 0, 0
+    for piece in pieces:
+        packed.append(deflate.compress(piece))
+        checksum, length, count = zlib.crc32(piece, checksum), length + len(piece), count + piece.count(b"\n")
+    body = b"".join(packed) + deflate.flush() + _TRAILER.pack(checksum, length & 0xFFFFFFFF)
+    return Header(number, first, count, len(body), last).packed() + body
 
 
 def unpack(header: Header, body: bytes) -> bytes | None:

@@ -88,17 +88,13 @@ class Timed:
     @classmethod
     def sum(cls, parts: Iterable["Timed"]) -> Self:
         """Return all of them together."""
-        whole = cls()
-        for part in parts:
-            whole.merge(part)
-        return whole
-
-    def merge(self, other: "Timed") -> None:
-        """Add all that the other one has counted."""
-        self.counts.merge(other.counts)
-        self.answered += other.answered
-        self.latency.merge(other.latency)
-        self.service.merge(other.service)
+        all_ = list(parts)
+        return cls(
+            Counts.sum(part.counts for part in all_),
+            sum(part.answered for part in all_),
+            Histogram.sum(part.latency for part in all_),
+            Histogram.sum(part.service for part in all_),
+        )
 
 
 class Texts:

@@ -105,16 +105,16 @@ class Sampler:
         """Return the percentiles of what was added to any phase: the last answers of one come in the next."""
         window = Histogram()
         for index, phase in enumerate(self.tally.phases):
-            whole, earlier = phase.timed.latency, self._latency.get(index) or Histogram()
+            whole, earlier = Histogram.sum(phase.latency), self._latency.get(index) or Histogram()
             if whole.count > earlier.count:
                 window.merge(whole.since(earlier))
-                self._latency[index] = whole.copy()
+                self._latency[index] = whole
         found = {name: window.percentile(percent) for name, percent in _PERCENTS.items()}
         return {name: None if seconds is None else round(seconds * 1000, 3) for name, seconds in found.items()}
 
 
 def _counts(tally: Tally) -> _Counted:
-    phases = [phase.timed.counts for phase in tally.phases]
+    phases = [phase.counts for phase in tally.phases]
     return {
         "sent": sum(counts.sent for counts in phases),
         "ok": sum(counts.ok for counts in phases),

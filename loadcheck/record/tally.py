@@ -65,8 +65,21 @@ class PhaseTally:
         return requests
 
     @property
+    def counts(self) -> Counts:
+        """All exchanges of the phase, by verdict alone: the sums of what was timed take a hundred times as long."""
+        counts = Counts()
+        for (_, _, ruling, _), count in self.seen.copy().items():
+            counts.add(ruling, count)
+        return counts
+
+    @property
+    def answered(self) -> int:
+        """How many of them got a whole answer."""
+        return sum(count for (_, _, _, came), count in self.seen.copy().items() if isinstance(came, int))
+
+    @property
     def timed(self) -> Timed:
-        """All exchanges of the phase."""
+        """All exchanges of the phase, with how long they took."""
         return Timed.sum(self.requests)
 
     @property
@@ -99,7 +112,7 @@ class PhaseTally:
     @property
     def throughput(self) -> float | None:
         """Answers a second; None before any time has passed."""
-        return self.timed.answered / self.seconds if self.seconds else None
+        return self.answered / self.seconds if self.seconds else None
 
 
 class Tally:
@@ -260,19 +273,34 @@ class Tally:
         return Timed.sum(self.requests)
 
     @property
+    def counts(self) -> Counts:
+        """The same by verdict alone, which is sooner done."""
+        return Counts.sum(phase.counts for phase in self.phases if phase.phase.measure)
+
+    @property
+    def answered(self) -> int:
+        """How many exchanges of the measured phases got a whole answer."""
+        return sum(phase.answered for phase in self.phases if phase.phase.measure)
+
+    @property
+    def latency(self) -> Histogram:
+        """How long they took from the intended start, and no more than that."""
+        return Histogram.sum(chain.from_iterable(phase.latency for phase in self.phases if phase.phase.measure))
+
+    @property
     def warm_up(self) -> Counts:
         """The exchanges of the other phases."""
-        return Counts.sum(phase.timed.counts for phase in self.phases if not phase.phase.measure)
+        return Counts.sum(phase.counts for phase in self.phases if not phase.phase.measure)
 
     @property
     def unexcused(self) -> Counts:
         """Those of the measured exchanges that were not given up, and during which no fault was on."""
-        return self.measured.counts.without(self._excused)
+        return self.counts.without(self._excused)
 
     @property
     def sent(self) -> int:
         """Exchanges of the whole run, the warm-up included."""
-        return self.measured.counts.sent + self.warm_up.sent
+        return self.counts.sent + self.warm_up.sent
 
     @property
     def mixes(self) -> list[Counts]:
@@ -282,7 +310,7 @@ class Tally:
     @property
     def violations(self) -> int:
         """Violations of the whole run, the warm-up included."""
-        return self.measured.counts.violation + self.warm_up.violation
+        return self.counts.violation + self.warm_up.violation
 
     @property
     def missed_arrivals(self) -> int:
@@ -297,7 +325,7 @@ class Tally:
     @property
     def throughput(self) -> float | None:
         """Answers a second over the measured phases; None before any time has passed."""
-        return self.measured.answered / self.seconds if self.seconds else None
+        return self.answered / self.seconds if self.seconds else None
 
     @property
     def error_rate(self) -> float | None:

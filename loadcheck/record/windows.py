@@ -100,9 +100,9 @@ def _value(name: str, since: _Mark, mark: _Mark) -> float | None:
 
 
 def _mark(tally: Tally, now: float) -> _Mark:
-    measured, unexcused = tally.measured, tally.unexcused
+    unexcused = tally.unexcused
     seconds = sum(_lasted(phase, now) for phase in tally.phases if phase.phase.measure)
-    return _Mark(seconds, measured.answered, unexcused.sent, unexcused.ok, measured.latency.packed())
+    return _Mark(seconds, tally.answered, unexcused.sent, unexcused.ok, tally.latency.packed())
 
 
 def _lasted(phase: PhaseTally, now: float) -> float:

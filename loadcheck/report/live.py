@@ -1,5 +1,6 @@
 """The live view: a run as it goes, drawn four times a second from the tally."""
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
@@ -23,7 +24,9 @@ from loadcheck.report.pulse import Pulse, sparkline
 from loadcheck.report.text import cut, plain
 from loadcheck.run.observer import Gauges
 
-_PER_SECOND: Final = 4
+_EVERY_S: Final = 0.25
+# A thread that works for as long as the whole of a frame takes would make requests late by that.
+_REST_S: Final = 0.01
 _WIDEST: Final = 200
 _FINDINGS: Final = 5  # the last ones, a line each
 _ROWS: Final = 2, 30  # of the tables: as many as there is height for
@@ -47,7 +50,7 @@ class LiveReporter:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._view: View | None = None
-        self._live: Live | None = None
+        self._drawing: _Drawing | None = None
         self._told = 0
 
     def step(self, text: str) -> None:
@@ -57,15 +60,7 @@ class LiveReporter:
     def started(self, tally: Tally, gauges: Gauges) -> None:
         """Begin to draw what the tally counts."""
         self._view = View(tally, gauges)
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._render,
-            refresh_per_second=_PER_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start()
+        self._drawing = _Drawing(self._view, self._console)
 
     def finding(self, finding: Finding) -> None:
         """Show a new finding among the last ones, and tell the first ones at once, above the view."""
@@ -79,12 +74,35 @@ class LiveReporter:
 
     def finished(self) -> None:
         """Remove the view."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if self._drawing is not None:
+            self._drawing.stop()
+            self._drawing = None
 
-    def _render(self) -> RenderableType:
-        return "" if self._view is None else self._view.render(min(self._console.width, _WIDEST), self._console.height)
+
+class _Drawing:
+    """Draws a view every quarter of a second, in a thread of its own, until it is stopped and the view removed."""
+
+    def __init__(self, view: "View", console: Console) -> None:
+        self._view = view
+        self._console = console
+        self._live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._draw, name="loadcheck live view", daemon=True)
+        self._live.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+        self._live.stop()
+
+    def _draw(self) -> None:
+        while not self._over.wait(_EVERY_S - _REST_S):
+            frame = self._view.render(min(self._console.width, _WIDEST), self._console.height)
+            self._over.wait(_REST_S)
+            self._live.update(frame, refresh=True)
 
 
 class View:
@@ -171,7 +189,7 @@ def _title(tally: Tally, now: float, width: int) -> Text:
 
 
 def _checked(tally: Tally) -> Iterator[RenderableType]:
-    counts = tally.measured.counts
+    counts = tally.counts
     warm_up = f" (and {tally.warm_up.sent:,} in the warm-up)" if tally.warm_up.sent else ""
     identities = f", {plural(tally.identities.count, 'identity', 'identities')}"
     yield _line("checked", Text(f"{counts.checked:,} of {counts.sent:,} sent{identities}{warm_up}"))

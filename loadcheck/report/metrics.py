@@ -96,7 +96,7 @@ class _Figures(Collector):
 
     def _exchanges(self) -> Metric:
         family = CounterMetricFamily("loadcheck_exchanges", "Exchanges by verdict", labels=["verdict"])
-        counts = Counts.sum([self.tally.measured.counts, self.tally.warm_up])
+        counts = Counts.sum([self.tally.counts, self.tally.warm_up])
         for verdict in ("ok", "violation", "unknown"):
             family.add_metric([verdict], getattr(counts, verdict))
         return family
@@ -106,7 +106,7 @@ class _Figures(Collector):
         told = "Latency from the intended start, in the measured phases"
         family = GaugeMetricFamily("loadcheck_latency_seconds", told, labels=["quantile"])
         for quantile, percent in _QUANTILES.items():
-            value = self.tally.measured.latency.percentile(percent)
+            value = self.tally.latency.percentile(percent)
             if value is not None:
                 family.add_metric([quantile], value)
         return family

@@ -129,7 +129,7 @@ class _Lines:
 
     def _going_on(self, phase: PhaseTally, now: float) -> str:
         done = f"{share_done(phase, now):.0%} of {cut(phase.phase.name, 20)}".replace("%", " %")
-        last, self._last = self._last, _Told(now, phase.timed.counts.sent, phase.timed.latency.copy())
+        last, self._last = self._last, _Told(now, phase.counts.sent, Histogram.sum(phase.latency))
         speed = (self._last.sent - last.sent) / (now - last.at)
         p99 = self._last.latency.since(last.latency).percentile(99)
         lately = f"{rate(round(speed))}, p99 {milliseconds(None if p99 is None else p99 * 1000)}"
@@ -149,7 +149,7 @@ class _Lines:
 
 
 def _counts(phase: PhaseTally) -> str:
-    counts = phase.timed.counts
+    counts = phase.counts
     return f"{counts.ok:,} ok, {plural(counts.violation, 'violation')}, {counts.unknown:,} unknown"
 
 

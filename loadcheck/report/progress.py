@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from loadcheck.record.histogram import Histogram
 from loadcheck.record.span import Reached
 from loadcheck.record.tally import PhaseTally, Tally
 from loadcheck.report.figures import milliseconds, plural, rate, seconds
@@ -20,7 +21,7 @@ def share_done(phase: PhaseTally, now: float) -> float:
         return 0.0
     if phase.phase.duration is not None:
         return min(max((now - phase.started) / phase.phase.duration, 0.0), 1.0)
-    return min(phase.timed.counts.sent / (phase.phase.budget or 1), 1.0)
+    return min(phase.counts.sent / (phase.phase.budget or 1), 1.0)
 
 
 def extent(phase: PhaseTally, now: float) -> str:
@@ -28,7 +29,7 @@ def extent(phase: PhaseTally, now: float) -> str:
     if phase.phase.duration is not None:
         elapsed = min(max(now - (phase.started or 0.0), 0.0), phase.phase.duration)
         return f"{seconds(int(elapsed))} of {seconds(phase.phase.duration)}"
-    return f"{phase.timed.counts.sent:,} of {phase.phase.budget or 0:,} requests"
+    return f"{phase.counts.sent:,} of {phase.phase.budget or 0:,} requests"
 
 
 def load(phase: Phase) -> str:
@@ -65,7 +66,7 @@ def recent_rate(tally: Tally, phase: PhaseTally, now: float) -> float:
     elapsed = now - (now if phase.started is None else phase.started)
     if elapsed >= _RECENT_SECONDS + 1:  # the last whole seconds are all its own
         return tally.recent.rate(now, _RECENT_SECONDS)
-    return phase.timed.counts.sent / elapsed if elapsed > 0 else 0.0
+    return phase.counts.sent / elapsed if elapsed > 0 else 0.0
 
 
 def reach_line(reached: Reached) -> str:
@@ -81,7 +82,8 @@ def reach_line(reached: Reached) -> str:
 
 def latency_line(phase: PhaseTally) -> str:
     """Return the latency of a phase so far."""
-    p50, p99 = (phase.timed.latency.percentile(percent) for percent in (50, 99))
+    latency = Histogram.sum(phase.latency)
+    p50, p99 = latency.percentile(50), latency.percentile(99)
     return f"p50 {_ms(p50)}, p99 {_ms(p99)}"
 
 

@@ -20,7 +20,7 @@ def figures(
     interrupted: ExitCode | None,
 ) -> Figures:
     """Gather what the verdict of a run rests on."""
-    counts = tally.measured.counts
+    counts = tally.counts
     return Figures(
         checked=counts.checked,
         judged=counts.checked + tally.warm_up.checked,
@@ -62,12 +62,12 @@ def _least(facts: RunFacts) -> dict[str, str]:
 
 def _measured(tally: Tally, facts: RunFacts) -> dict[str, float | None]:
     """Return measured values by threshold name; None where nothing was measured."""
-    latency = tally.measured.latency
+    latency = tally.latency
     return {
         **{name: latency.percentile(percent) for name, percent in PERCENTS.items()},
         "error_rate": tally.error_rate,
         "throughput": tally.throughput,
-        "checked": tally.measured.counts.checked,
+        "checked": tally.counts.checked,
         "identities": tally.identities.count,
         **facts.coverage,
         "recovery": slowest_recovery(facts.faults),

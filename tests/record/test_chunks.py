@@ -23,7 +23,7 @@ def packed() -> list[bytes]:
     chunks, first = [], 0
     for number, count in enumerate(COUNTS):
         lines = b"".join(line + b"\n" for line in LINES[first : first + count])
-        chunks.append(pack(lines, number, first, last=number == len(COUNTS) - 1))
+        chunks.append(pack([lines], number, first, last=number == len(COUNTS) - 1))
         first += count
     return chunks
 
@@ -152,4 +152,4 @@ def test_a_disk_without_room_for_all_keeps_what_it_has_room_for(room: int, count
     assert kept == lines[: len(kept)]
     assert not stored.damages
     assert whole == (len(kept) == count)
-    assert whole or left < len(pack(lines[len(kept)] + b"\n", 0, 0, last=False))
+    assert whole or left < len(pack([lines[len(kept)] + b"\n"], 0, 0, last=False))

@@ -197,7 +197,7 @@ class _Recheck:
         left_out = self._kept()["left_out"]
         if self.own is None or not left_out:
             return seen
-        measured = self.own["exchanges"]["sent"] - tally.measured.counts.sent
+        measured = self.own["exchanges"]["sent"] - tally.counts.sent
         return replace(seen, checked=seen.checked + measured, judged=seen.judged + left_out, unchecked=())
 
     def _measured(self, seen: Figures) -> Mapping[str, float | None]:
