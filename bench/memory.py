@@ -26,7 +26,7 @@ import uvloop
 from loadcheck.clock import Clock, SystemClock
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.messages import Message
-from loadcheck.engine.transport import LostAnswer
+from loadcheck.engine.transport import AwaitedTransport, LostAnswer
 from loadcheck.oracle.stamp import HEADER, NONCE_HEADER
 from loadcheck.run import parts
 from loadcheck.run.interruption import Interruption
@@ -65,7 +65,7 @@ history_limit: 20MB
 """
 
 
-class NullServer:
+class NullServer(AwaitedTransport):
     """Answers at once, as PostgREST would; a transport in the place of the network.
 
     Args:

@@ -26,7 +26,7 @@ from yarl import URL
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.messages import Message
-from loadcheck.engine.transport import LostAnswer
+from loadcheck.engine.transport import AwaitedTransport, LostAnswer
 
 # An answer's Content-Location repeats the query, which may be long.
 _MAX_HEADER_BYTES: Final = 65_536
@@ -36,7 +36,7 @@ _NOT_ADDED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _NO_LIMIT: Final = ClientTimeout(total=None)
 
 
-class AiohttpTransport:
+class AiohttpTransport(AwaitedTransport):
     """Sends through one keep-alive pool as wide as the engine's concurrency. Follows nothing, remembers nothing.
 
     Made inside a running event loop. It reads no proxy from the environment.

@@ -2,19 +2,21 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from itertools import repeat
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.arrivals import arrivals
-from loadcheck.engine.events import Answer, Draw, Ended, Event, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
+from loadcheck.engine.callers import Callers
+from loadcheck.engine.events import Draw, Ended, Event, Exchange, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
+from loadcheck.engine.flights import Flights
 from loadcheck.engine.lateness import Lateness, watch
 from loadcheck.engine.messages import Message
 from loadcheck.engine.randomness import source
 from loadcheck.engine.share import WHOLE, Share
-from loadcheck.engine.transport import LostAnswer, Transport
+from loadcheck.engine.transport import Transport
 from loadcheck.scenario.phase import Phase
 from loadcheck.tasks import ungrouped
 
@@ -46,7 +48,6 @@ class Engine:
     Attributes:
         lateness: By how much open-loop arrivals were dispatched after their time.
         lag: By how much the event loop ran anything after its time.
-        in_flight: How many exchanges are sent and not yet done.
     """
 
     def __init__(  # noqa: PLR0913 -- each is one thing that tests replace on its own
@@ -67,18 +68,24 @@ class Engine:
         self._gate = gate
         self._feed = feed
         self._compose = compose
-        self._transport = transport
         self._clock = clock
         self._emit = emit
         self._seed = seed
-        self._start = 0.0
-        self._stopping = False
+        self._flights = Flights(transport, clock, self._landed, self._fail)
+        self._callers: Callers | None = None
         self._dispatcher: asyncio.Task[None] | None = None
         self._ended: list[Exchange] = []
-        self._news = asyncio.Event()
+        self._change = asyncio.Event()
+        self._problem: Exception | None = None
+        self._failed = asyncio.Event()
+        self._stopping = False
         self.lateness = Lateness()
         self.lag = Lateness()
-        self.in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many exchanges are sent and not yet done."""
+        return len(self._flights)
 
     async def run(self) -> None:
         """Run every phase to its end.
@@ -93,7 +100,7 @@ class Engine:
                 beside = (
                     group.create_task(self._feed.fill()),
                     group.create_task(watch(self._clock, LAG_EVERY_S, self.lag)),
-                    group.create_task(self._tell()),
+                    group.create_task(self._raise_problem()),
                 )
                 await self._feed.primed()
                 await self._run_phases()
@@ -109,7 +116,7 @@ class Engine:
 
     def now(self) -> float:
         """Return the seconds since the first phase began."""
-        return self._clock.now() - self._start
+        return self._flights.now()
 
     async def _run_phases(self) -> None:
         for index, phase in enumerate(self._phases):
@@ -117,49 +124,41 @@ class Engine:
             if self._stopping:
                 return
             if index == 0:
-                self._start = self._clock.now()
+                self._flights.start = self._clock.now()
             began = self.now()
             self._emit(PhaseStarted(index, phase, began))
             try:
                 await self._run_phase(index, phase, began)
             finally:
-                self._tell_ended()
+                self._callers = None
+                self._flights.abandon()
+                self._flights.hand_on()
+                self._emit_ended()
                 self._emit(PhaseEnded(index, phase, self.now()))
 
-    async def _tell(self) -> None:
-        """Emit what has ended, once all who had their answers meanwhile have sent what they send next.
-
-        So the target is not kept waiting for what is made of its answers, and is woken once for many requests.
-        """
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            self._tell_ended()
-
-    def _tell_ended(self) -> None:
-        if self._ended:
-            ended, self._ended = self._ended, []
-            self._emit(Ended(ended))
-
     async def _run_phase(self, index: int, phase: Phase, began: float) -> None:
-        async with asyncio.TaskGroup() as group:
-            if phase.concurrency is None:
-                self._dispatcher = group.create_task(self._dispatch(group, index, phase, began))
+        if phase.concurrency is None:
+            async with asyncio.TaskGroup() as group:
+                self._dispatcher = group.create_task(self._dispatch(index, phase, began))
+        else:
+            await self._call(Callers(phase, began, self._feed, self.now, partial(self._begin, index)))
+        while self._flights:
+            await self._news()
+
+    async def _call(self, callers: Callers) -> None:
+        """Let callers send for as long as they do; they go on by themselves unless they starve."""
+        self._callers = callers
+        callers.send()
+        while not callers.over:
+            if not callers.starving:
+                await self._news()
+            elif await self._feed.ready():
+                callers.send()
+            else:
                 return
-            end = began + (phase.duration or math.inf)
-            budget = repeat(None) if phase.budget is None else repeat(None, phase.budget)
-            for _ in range(phase.concurrency):
-                group.create_task(self._call(index, end, budget))
 
-    async def _call(self, phase: int, end: float, budget: Iterator[None]) -> None:
-        """Be one virtual caller of a closed loop: send again when the last answer is there."""
-        feed = self._feed
-        while (feed.at_hand or await feed.ready()) and (now := self.now()) < end and next(budget, self) is not self:
-            await self._exchange(feed.take(), phase, now)
-
-    async def _dispatch(self, group: asyncio.TaskGroup, index: int, phase: Phase, began: float) -> None:
+    async def _dispatch(self, index: int, phase: Phase, began: float) -> None:
         """Start the exchanges of an open loop at their times; one that is late keeps its intended time."""
-        in_flight: set[asyncio.Task[None]] = set()
         now, room = -math.inf, 0
         for at in self._share.dealt(arrivals(phase, source(self._seed, "arrivals", index))):
             intended = began + at
@@ -167,34 +166,52 @@ class Engine:
                 now, room = await self._until(intended), _AT_ONCE
             room -= 1
             self.lateness.add(self.now() - intended)
-            if len(in_flight) >= phase.max_in_flight:
+            if len(self._flights) >= phase.max_in_flight:
                 self._emit(Missed(index, intended))
-            elif await self._feed.ready():
-                task = group.create_task(self._exchange(self._feed.take(), index, intended))
-                in_flight.add(task)
-                task.add_done_callback(in_flight.discard)
+            elif self._feed.at_hand or await self._feed.ready():
+                self._begin(index, self._feed.take(), intended)
 
-    async def _exchange(self, draw: Draw, phase: int, intended: float) -> None:
-        message = self._compose(draw)
-        answer: Answer | None = None
-        lost: Lost | None = Lost.INTERRUPTED
-        handed = self.now()
-        self.in_flight += 1
+    def _begin(self, phase: int, draw: Draw, intended: float) -> None:
+        self._flights.begin(self._compose(draw), draw, phase, intended)
+
+    def _landed(self, exchanges: Sequence[Exchange]) -> None:
+        """Let those who were answered send again, and only then tell of their answers.
+
+        So the target is not kept waiting for what is made of its answers, and is woken once for many requests.
+        """
+        self._ended += exchanges
         try:
-            sending = self._transport.send(message)
-            answer = await (sending if draw.patience is None else _impatient(sending, draw.patience))
-            lost = None
-        except TimeoutError:
-            lost = Lost.GIVEN_UP
-        except LostAnswer as loss:
-            lost = loss.lost
-        finally:
-            self.in_flight -= 1
-            start = self._start
-            sent, done = (handed, self.now()) if answer is None else (answer.sent - start, answer.done - start)
-            if not self._ended:
-                self._news.set()
-            self._ended.append(Exchange(draw, phase, intended, sent, done, answer, lost))
+            if self._callers is not None:
+                self._callers.answered(len(exchanges))
+        except Exception as error:  # noqa: BLE001 -- `run` raises it
+            self._fail(error)
+        asyncio.get_running_loop().call_soon(self._tell_ended)
+        self._change.set()
+
+    def _tell_ended(self) -> None:
+        try:
+            self._emit_ended()
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._fail(error)
+
+    def _emit_ended(self) -> None:
+        if self._ended:
+            ended, self._ended = self._ended, []
+            self._emit(Ended(ended))
+
+    async def _news(self) -> None:
+        """Wait until something landed."""
+        self._change.clear()
+        await self._change.wait()
+
+    def _fail(self, error: Exception) -> None:
+        self._problem = self._problem or error
+        self._failed.set()
+
+    async def _raise_problem(self) -> None:
+        await self._failed.wait()
+        if self._problem is not None:
+            raise self._problem
 
     async def _until(self, at: float) -> float:
         """Wait for a time of the run, and return when it is.
@@ -206,8 +223,3 @@ class Engine:
         while (now := self.now()) < at:
             await self._clock.sleep(at - now)
         return now
-
-
-async def _impatient(sending: Coroutine[Any, Any, Answer], patience: float) -> Answer:
-    async with asyncio.timeout(patience):
-        return await sending

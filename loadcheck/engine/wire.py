@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadcheck.clock import Clock
-from loadcheck.engine.events import Answer, Lost
+from loadcheck.engine.events import Lost
 from loadcheck.engine.messages import Headers, Message
-from loadcheck.engine.transport import LostAnswer
-from loadcheck.engine.wire_connection import Connection
+from loadcheck.engine.transport import Landed, LostAnswer, Transport
 from loadcheck.engine.wire_deadlines import Deadlines
 from loadcheck.engine.wire_origin import Origin, rest
 from loadcheck.engine.wire_outbox import Outbox
+from loadcheck.engine.wire_parcel import Parcel
 
 _AFTER_SCHEME: Final = len("https://")
 _OPENED_KEPT: Final = 4_000  # about two kilobytes each
@@ -33,7 +33,7 @@ class _Opened:
     opening: bytes
 
 
-class WireTransport:
+class WireTransport(Transport):
     """Sends through kept connections, as many as the engine has exchanges in flight. Follows and remembers nothing.
 
     Made inside a running event loop. Nothing is ever sent twice: a message goes to another connection only where
@@ -50,29 +50,25 @@ class WireTransport:
         self._max_answer = max_answer
         self._now = clock.now
         self._deadlines = Deadlines(timeout, clock.now)
-        self._outbox = Outbox(self._deadlines)
+        self._outbox = Outbox(self._deadlines, self._unwritten)
+        self._loop = asyncio.get_running_loop()
         self._origins: dict[str, Origin] = {}
         self._opened: dict[int, _Opened] = {}
 
-    async def send(self, message: Message) -> Answer:
-        """Send a message once and return its whole answer.
-
-        Raises:
-            LostAnswer: no whole answer came.
-        """
+    def begin(self, message: Message, landed: Landed) -> Parcel:
+        """Send a message once; what comes of it is told later."""
+        parcel = Parcel(landed, message.method, message.pause)
         opened = self._opened.get(id(message.shared))
         if opened is None or opened.url is not message.url or opened.method != message.method:
-            opened = self._open(message)
-        origin, request = opened.origin, opened.opening + rest(message)
-        while (connection := origin.take()) is not None:
-            answer = await self._answer(origin, connection, request, message)
-            if answer is not None:
-                return answer
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._on_new(origin, request, message)
-        except TimeoutError:
-            raise LostAnswer(Lost.TIMEOUT) from None
+            try:
+                opened = self._open(message)
+            except LostAnswer as loss:
+                self._loop.call_soon(parcel.land, loss)
+                return parcel
+        parcel.request = opened.opening + rest(message)
+        parcel.origin = opened.origin
+        self._assign(parcel)
+        return parcel
 
     async def close(self) -> None:
         """Close every connection."""
@@ -85,28 +81,39 @@ class WireTransport:
         url, method, shared = message.url, message.method, message.shared
         slash = url.index("/", _AFTER_SCHEME)
         place = url[:slash]
-        origin = self._origins.get(place) or self._origins.setdefault(place, Origin(place, self._max_answer, self._now))
+        origin = self._origins.get(place) or self._origins.setdefault(
+            place, Origin(place, self._max_answer, self._now, self._deadlines.end)
+        )
         if len(self._opened) >= _OPENED_KEPT:
             self._opened.clear()
         opened = _Opened(shared, url, method, origin, origin.opening(method, url[slash:], shared))
         self._opened[id(shared)] = opened
         return opened
 
-    async def _on_new(self, origin: Origin, request: bytes, message: Message) -> Answer:
-        answer = await self._answer(origin, await origin.connect(), request, message)
-        if answer is None:
-            raise LostAnswer(Lost.DISCONNECTED)
-        return answer
-
-    async def _answer(self, origin: Origin, connection: Connection, request: bytes, message: Message) -> Answer | None:
-        """Return the answer that comes on a connection; None where not one byte of the request could be written."""
+    def _assign(self, parcel: Parcel) -> None:
+        """Have a parcel written to an idle connection, or to a new one."""
         try:
-            answer = await self._outbox.add(connection, request, message.method, message.pause)
-        except BaseException:
-            connection.abort()
-            raise
-        finally:
-            self._deadlines.end(connection)
-        if answer is not None:
-            origin.give(connection)
-        return answer
+            parcel.connection = parcel.origin.take()
+        except LostAnswer as loss:
+            self._loop.call_soon(parcel.land, loss)
+            return
+        if parcel.connection is not None:
+            self._outbox.add(parcel)
+            return
+        timer = self._loop.call_later(self._timeout, parcel.expire)
+        parcel.helpers = self._loop.create_task(self._connect(parcel)), timer
+
+    async def _connect(self, parcel: Parcel) -> None:
+        try:
+            parcel.connection = await parcel.origin.connect()
+        except Exception as error:  # noqa: BLE001 -- whoever waits for the answer is told
+            parcel.land(error)
+        else:
+            self._outbox.add(parcel)
+
+    def _unwritten(self, parcel: Parcel) -> None:
+        """Find another connection for a parcel, unless it had one of its own."""
+        if parcel.helpers:
+            parcel.land(LostAnswer(Lost.DISCONNECTED))
+        else:
+            self._assign(parcel)

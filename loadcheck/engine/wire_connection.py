@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, cast
 
-from loadcheck.engine.events import Answer, Lost
+from loadcheck.engine.events import Lost
 from loadcheck.engine.transport import LostAnswer
 from loadcheck.engine.wire_answers import Answers
+from loadcheck.engine.wire_parcel import Parcel
 
 # Most servers keep an idle connection for longer; those that do not mostly say so.
 _IDLE_S: Final = 15.0
@@ -26,6 +27,7 @@ class Connection(asyncio.Protocol):
         answers: Reads what comes.
         now: The run's clock.
         overheard: Called when the server speaks unasked on the idle connection.
+        freed: Called with the connection when an exchange on it has ended, before anybody is told of that.
 
     Attributes:
         open: Whether another exchange may be tried.
@@ -35,11 +37,12 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_answered",
         "_answers",
+        "_freed",
         "_loop",
         "_now",
         "_overheard",
+        "_parcel",
         "_socket",
         "_transport",
         "fresh_until",
@@ -49,30 +52,36 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(
-        self, sock: socket.socket, answers: Answers, now: Callable[[], float], overheard: Callable[[], None]
+        self,
+        sock: socket.socket,
+        answers: Answers,
+        now: Callable[[], float],
+        overheard: Callable[[], None],
+        freed: Callable[["Connection"], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._answers = answers
         self._now = now
         self._overheard = overheard
-        self._answered: asyncio.Future[Answer | None] | None = None
+        self._freed = freed
+        self._parcel: Parcel | None = None
         self.sent = 0.0
         self._transport: asyncio.Transport
         self.fresh_until = 0.0
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.open = True
 
-    def begin(self, request: bytes, method: str, answered: asyncio.Future[Answer | None]) -> bool:
-        """Write a request whose answer is to be set there; return False where not one byte of it could be written."""
+    def begin(self, parcel: Parcel) -> bool:
+        """Write a request; return False where not one byte of it could be written."""
         if not self.open or self._transport.is_closing():
             return False
-        self._answers.expect(method)
+        self._answers.expect(parcel.method)
         self.sent = self._now()
-        if not self._write(request):
+        if not self._write(parcel.request):
             self.abort()
             return False
-        self._answered = answered
+        self._parcel = parcel
         return True
 
     def leave_unread(self, seconds: float) -> None:
@@ -82,16 +91,18 @@ class Connection(asyncio.Protocol):
 
     def give_up(self, lost: Lost) -> None:
         """Lose the answer that is waited for, if any, and close the connection at once: it may still come."""
-        answered = self._answered
+        parcel = self._parcel
         self.abort()
-        if answered is not None and not answered.done():
-            answered.set_exception(LostAnswer(lost))
+        if parcel is not None:
+            parcel.land(LostAnswer(lost))
 
     def abort(self) -> None:
         """Close the connection at once."""
         self.open = False
-        self._answered = None
         self._transport.abort()
+        if self._parcel is not None:
+            self._parcel = None
+            self._freed(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -100,12 +111,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read what the server says."""
         done = self._now()
-        if self._answered is None:
+        if self._parcel is None:
             self._overhear(data)
             return
         try:
             if self._answers.feed(data):
-                self._deliver(self._answered, done)
+                self._deliver(self._parcel, done)
         except LostAnswer as loss:
             self.give_up(loss.lost)
 
@@ -113,14 +124,14 @@ class Connection(asyncio.Protocol):
         """End what is waited for: an answer may end with its connection."""
         self.open = False
         self.lost.set_result(None)
-        if self._answered is None:
+        if self._parcel is None:
             return
         if exc is not None:
             self.give_up(Lost.DISCONNECTED)
             return
         try:
             self._answers.end()
-            self._deliver(self._answered, self._now())
+            self._deliver(self._parcel, self._now())
         except LostAnswer as loss:
             self.give_up(loss.lost)
 
@@ -140,15 +151,16 @@ class Connection(asyncio.Protocol):
             self._transport.write(request[written:])
         return True
 
-    def _deliver(self, answered: asyncio.Future[Answer | None], done: float) -> None:
+    def _deliver(self, parcel: Parcel, done: float) -> None:
         answer = self._answers.take(self.sent, done)
-        self._answered = None
         self.fresh_until = done + _idle_limit(answer.headers.get("keep-alive"))
         # What is not yet written when the answer is there belongs to a request that the server did not want to read.
         if self._answers.stray or not self._answers.kept or self._transport.get_write_buffer_size():
             self.abort()
-        if not answered.done():
-            answered.set_result(answer)
+        else:
+            self._parcel = None
+            self._freed(self)
+        parcel.land(answer)
 
     def _overhear(self, data: bytes) -> None:
         try:

@@ -27,12 +27,15 @@ class Origin:
         url: Scheme, host and port.
         max_answer: Bytes of body, decompressed, beyond which an answer is cut off.
         now: The run's clock.
+        freed: Called with each connection on which an exchange has ended.
 
     Raises:
         LostAnswer: there can be no such server.
     """
 
-    def __init__(self, url: str, max_answer: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self, url: str, max_answer: int, now: Callable[[], float], freed: Callable[[Connection], None]
+    ) -> None:
         try:
             parts = urlsplit(url)
             self._host = parts.hostname or ""
@@ -45,6 +48,7 @@ class Origin:
         self._max_answer = max_answer
         self._heads = Heads()
         self._now = now
+        self._freed = freed
         self._idle: deque[Connection] = deque()
         self._open: set[Connection] = set()
         self._overheard = 0
@@ -79,11 +83,6 @@ class Origin:
             connection.abort()
         return None
 
-    def give(self, connection: Connection) -> None:
-        """Take a connection back whose exchange has ended well."""
-        if connection.open:
-            self._idle.append(connection)
-
     async def connect(self) -> Connection:
         """Return a new connection.
 
@@ -93,7 +92,7 @@ class Origin:
         try:
             sock = await self._dial()
             kind = TlsConnection if self._tls else Connection
-            make = partial(kind, sock, Answers(self._max_answer, self._heads), self._now, self._overhear)
+            make = partial(kind, sock, Answers(self._max_answer, self._heads), self._now, self._overhear, self._free)
             tls, name = (_trust(), self._host) if self._tls else (None, None)
             loop = asyncio.get_running_loop()
             try:
@@ -113,6 +112,12 @@ class Origin:
         for connection in connections:
             connection.abort()
         await asyncio.gather(*(connection.lost for connection in connections))
+
+    def _free(self, connection: Connection) -> None:
+        """Take a connection back, if its exchange has ended well."""
+        self._freed(connection)
+        if connection.open:
+            self._idle.append(connection)
 
     def _overhear(self) -> None:
         self._overheard += 1

@@ -1,27 +1,10 @@
 """What is about to be written: all that the engine hands over in one turn of the event loop goes out in a row."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from loadcheck.engine.events import Answer
-from loadcheck.engine.wire_connection import Connection
 from loadcheck.engine.wire_deadlines import Deadlines
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A request that waits to be written.
-
-    Attributes:
-        pause: Seconds for which its answer is to be left unread.
-        answered: Is to have its answer; None where not one byte could be written.
-    """
-
-    connection: Connection
-    request: bytes
-    method: str
-    pause: float
-    answered: asyncio.Future[Answer | None]
+from loadcheck.engine.wire_parcel import Parcel
 
 
 class Outbox:
@@ -32,29 +15,30 @@ class Outbox:
 
     Args:
         deadlines: Watch each exchange from its first byte on.
+        unwritten: Called with a parcel of which not one byte could be written to its connection.
     """
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, unwritten: Callable[[Parcel], None]) -> None:
         self._deadlines = deadlines
+        self._unwritten = unwritten
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Parcel] = []
 
-    def add(self, connection: Connection, request: bytes, method: str, pause: float) -> asyncio.Future[Answer | None]:
-        """Return the answer to come of a request that goes out soon; None where not one byte could be written."""
+    def add(self, parcel: Parcel) -> None:
+        """Have it written soon, to its connection."""
         if not self._waiting:
             self._loop.call_soon(self._write_all)
-        answered: asyncio.Future[Answer | None] = self._loop.create_future()
-        self._waiting.append(_Waiting(connection, request, method, pause, answered))
-        return answered
+        self._waiting.append(parcel)
 
     def _write_all(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            if each.answered.done():  # cancelled meanwhile
+        for parcel in waiting:
+            connection = parcel.connection
+            if parcel.over or connection is None:  # given up meanwhile
                 continue
-            if not each.connection.begin(each.request, each.method, each.answered):
-                each.answered.set_result(None)
+            if not connection.begin(parcel):
+                self._unwritten(parcel)
                 continue
-            self._deadlines.start(each.connection)
-            if each.pause:
-                each.connection.leave_unread(each.pause)
+            self._deadlines.start(connection)
+            if parcel.pause:
+                connection.leave_unread(parcel.pause)

@@ -9,7 +9,7 @@ from typing import Final
 # The event loop gives up the interpreter's lock whenever it sends or waits. By default it would have to wait for 5 ms
 # until a thread that draws the live view, or encodes the history, gives it back.
 _SWITCH_S: Final = 0.0002
-# What an exchange needs is freed with it, by its references: the collector would look at it in vain, a tenth of the time.
+# What an exchange needs is freed with it, by its references: the collector would look at it in vain.
 _YOUNG: Final = 50_000
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.messages import Message
-from loadcheck.engine.transport import LostAnswer
+from loadcheck.engine.transport import AwaitedTransport, LostAnswer
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class VirtualClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
-class Scripted:
+class Scripted(AwaitedTransport):
     """A transport that answers after as long as the script says, or loses the answer."""
 
     def __init__(self, script: Callable[[Message], float | Lost]) -> None:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from loadcheck.clock import Clock, SystemClock
 from loadcheck.engine.events import Answer
 from loadcheck.engine.messages import Message
-from loadcheck.engine.transport import Transport
+from loadcheck.engine.transport import AwaitedTransport, Transport
 from loadcheck.engine.transports import transport_to
 from loadcheck.run import parts
 from loadcheck.run.interruption import Interruption
@@ -20,7 +20,7 @@ from loadcheck.stack.stack import EmbeddedStack
 from tests.run.test_run import SCENARIO, Told
 
 
-class Tokens:
+class Tokens(AwaitedTransport):
     """Passes messages on, and remembers how long each identity's tokens were valid."""
 
     def __init__(self, transport: Transport) -> None:
