@@ -51,7 +51,9 @@ class Parcel:
             self._landed(LostAnswer(Lost.TIMEOUT))
 
     def abort(self) -> None:
-        """Give it up, and close its connection at once: its answer may still come."""
+        """Give it up, and close its connection at once: its answer may still come. Nothing if it is over."""
+        if self.over:
+            return
         self._end()
         if self.connection is not None:
             self.connection.abort()

@@ -81,6 +81,18 @@ async def test_what_is_given_up_before_a_byte_is_written_is_not_sent() -> None:
         assert [visit.line for visit in server.visits] == ["GET /first HTTP/1.1", "GET /third HTTP/1.1"]
 
 
+async def test_to_give_up_what_has_its_answer_leaves_the_connection_to_the_next() -> None:
+    async with between(echo) as (server, transport):
+        answered: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
+        sending = transport.begin(to(server, "/first"), answered.set_result)
+        await answered
+        second = asyncio.create_task(transport.send(to(server, "/second")))
+        await asyncio.sleep(0)
+        sending.abort()
+        assert (await second).status == 200
+        assert server.connections == 1
+
+
 async def test_a_connection_is_not_used_beyond_what_the_server_says_of_idle_ones() -> None:
     async def at_once(visit: Visit) -> None:
         await visit.say(answer(b"x", "Keep-Alive: timeout=0, max=100"))
