@@ -32,7 +32,7 @@ class Callers:
         self._feed = feed
         self._now = now
         self._begin = begin
-        self.over = False
+        self.over = not self._idle  # a worker's share of them may be none
 
     @property
     def starving(self) -> bool:

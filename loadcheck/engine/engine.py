@@ -104,6 +104,8 @@ class Engine:
                 )
                 await self._feed.primed()
                 await self._run_phases()
+                if self._problem is not None:
+                    raise self._problem
                 for task in beside:
                     task.cancel()
 
@@ -148,14 +150,13 @@ class Engine:
     async def _call(self, callers: Callers) -> None:
         """Let callers send for as long as they do; they go on by themselves unless they starve."""
         self._callers = callers
-        callers.send()
         while not callers.over:
-            if not callers.starving:
+            callers.send()
+            if callers.starving:
+                if not await self._feed.ready():
+                    return
+            elif not callers.over:
                 await self._news()
-            elif await self._feed.ready():
-                callers.send()
-            else:
-                return
 
     async def _dispatch(self, index: int, phase: Phase, began: float) -> None:
         """Start the exchanges of an open loop at their times; one that is late keeps its intended time."""

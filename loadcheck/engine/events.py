@@ -8,7 +8,8 @@ from loadcheck.oracle.rows import digest
 from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.phase import Phase
 
-# What is made for every exchange is not frozen, for that would take five times as long; nobody changes it all the same.
+# What is made for every exchange is not frozen, for that would take five times as long. Nobody changes it all the same,
+# but for an exchange, which `Flights` fills in as it ends.
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -51,8 +51,8 @@ class Flights:
         """Send the message of a draw; it is given up when the draw's patience ends."""
         exchange = Exchange(draw, phase, intended, self._clock_now() - self.start, 0.0, None, Lost.INTERRUPTED)
         flight = _Flight(exchange, self._land)
-        self._air.add(flight)
         flight.sending = self._transport.begin(message, flight.land)
+        self._air.add(flight)
         if draw.patience is not None:
             loop = asyncio.get_running_loop()
             flight.timer = loop.call_later(draw.patience, self._give_up, flight, Lost.GIVEN_UP)

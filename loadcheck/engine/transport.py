@@ -62,7 +62,7 @@ class Transport(Protocol):
 
     @abstractmethod
     async def close(self) -> None:
-        """Close every connection; idempotent."""
+        """Close every connection; idempotent. Nobody is told what comes of messages that are under way."""
         ...
 
 
@@ -82,16 +82,18 @@ class AwaitedTransport(Transport, Protocol):
 class _Awaited:
     def __init__(self, task: asyncio.Future[Answer], landed: Landed) -> None:
         self._task = task
-        self._landed = landed
+        self._landed: Landed | None = landed
         task.add_done_callback(self._done)
 
     def abort(self) -> None:
-        self._task.remove_done_callback(self._done)
+        self._landed = None  # the task may have ended, and be about to tell
         self._task.cancel()
 
     def _done(self, task: asyncio.Future[Answer]) -> None:
-        error = task.exception()
-        if error is None:
-            self._landed(task.result())
+        error = None if task.cancelled() else task.exception()
+        if self._landed is None:
+            return
+        if isinstance(error, Exception):
+            self._landed(error)
         else:
-            self._landed(error if isinstance(error, Exception) else LostAnswer(Lost.INTERRUPTED))
+            self._landed(LostAnswer(Lost.INTERRUPTED) if task.cancelled() else task.result())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.transport import Landed, LostAnswer
 
-if TYPE_CHECKING:  # the last two know parcels
+if TYPE_CHECKING:  # connections and origins know parcels
     import asyncio
 
     from loadcheck.engine.wire_connection import Connection

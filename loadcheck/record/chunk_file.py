@@ -39,6 +39,7 @@ class ChunkFile:
         self._flushed = 0
         self._chunks = 0
         self._first = 0
+        self._rests = True
         try:
             self._file = path.open("xb", buffering=0)
         except OSError as error:
@@ -84,6 +85,7 @@ class ChunkFile:
         Raises:
             OSError: it cannot be written.
         """
+        self._rests = False
         with self._file:
             self.flush()
             self._append(0, last=True)
@@ -97,6 +99,7 @@ class ChunkFile:
         Returns:
             Whether all of them were written.
         """
+        self._rests = False
         left, part = count, count
         while left and part:
             try:
@@ -137,12 +140,12 @@ class ChunkFile:
         return len(lines)
 
     def _with_rests(self, lines: bytes) -> Iterator[bytes]:
-        """Yield lines in small pieces: whoever shares the processor gets it back after each, unless much waits.
+        """Yield lines in small pieces: whoever shares the processor gets it back after each, unless it is urgent.
 
         A scheduler that has to take it away lets a thread work for milliseconds first: a load would stand still.
         """
         for start in range(0, len(lines), _PIECE_BYTES):
-            if start and self.waiting < _MUCH_BYTES:
+            if start and self._rests and self.waiting < _MUCH_BYTES:
                 time.sleep(_REST_S)
             yield lines[start : start + _PIECE_BYTES]
 

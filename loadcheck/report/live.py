@@ -89,20 +89,27 @@ class _Drawing:
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
         self._over = threading.Event()
+        self._problem: Exception | None = None
         self._thread = threading.Thread(target=self._draw, name="loadcheck live view", daemon=True)
         self._live.start()
         self._thread.start()
 
     def stop(self) -> None:
+        """Remove the view, and tell what ended it before its time: it is no reason to lose a run."""
         self._over.set()
         self._thread.join()
         self._live.stop()
+        if self._problem is not None:
+            self._console.print(plain(f"the live view could not be drawn: {self._problem!r}", "dim"))
 
     def _draw(self) -> None:
-        while not self._over.wait(_EVERY_S - _REST_S):
-            frame = self._view.render(min(self._console.width, _WIDEST), self._console.height)
-            self._over.wait(_REST_S)
-            self._live.update(frame, refresh=True)
+        try:
+            while not self._over.wait(_EVERY_S - _REST_S):
+                frame = self._view.render(min(self._console.width, _WIDEST), self._console.height)
+                self._over.wait(_REST_S)
+                self._live.update(frame, refresh=True)
+        except Exception as error:  # noqa: BLE001 -- `stop` tells it
+            self._problem = error
 
 
 class View:

@@ -11,6 +11,8 @@ from loadcheck.engine.engine import Engine
 from loadcheck.engine.events import Draw, Ended, Event, Exchange, Lost, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Headers, Message
+from loadcheck.engine.share import WHOLE, Share
+from loadcheck.engine.transport import Landed, LostAnswer, Sending, Transport
 from loadcheck.errors import UsageProblem
 from loadcheck.scenario.phase import Phase
 from tests.engine.virtual import Scripted, VirtualClock, virtually
@@ -36,18 +38,21 @@ class Bench:
         prepare: Callable[[Sequence[Draw]], Any] = unprepared,
         seed: int = 1,
         patience: float | None = None,
+        share: Share = WHOLE,
+        transport: Transport | None = None,
     ) -> None:
         self.events: list[Event | Exchange] = []
-        self.transport = Scripted(script)
+        self.scripted = Scripted(script)
         self.feed = Feed((Draw(seq, 0, 0, patience=patience) for seq in count()), prepare, VirtualClock())
         self.engine = Engine(
             phases=[Phase.model_validate({"name": "p", **phase}) for phase in phases],
             feed=self.feed,
             compose=compose,
-            transport=self.transport,
+            transport=transport or self.scripted,
             clock=VirtualClock(),
             emit=self.tell,
             seed=seed,
+            share=share,
         )
 
     def tell(self, event: Event) -> None:
@@ -88,7 +93,7 @@ def test_all_who_are_answered_at_once_send_again_before_their_answers_are_told()
 def test_closed_loop_callers_send_again_when_they_are_answered() -> None:
     bench = Bench({"concurrency": 3, "duration": 1.0}, script=lambda _message: 0.3).run()
     assert sorted(round(exchange.sent, 6) for exchange in bench.exchanges) == sorted([0.0, 0.3, 0.6, 0.9] * 3)
-    assert bench.transport.most_in_flight == 3
+    assert bench.scripted.most_in_flight == 3
     assert sorted(bench.sequence) == list(range(12))
     assert all(exchange.answer and exchange.lost is None for exchange in bench.exchanges)
     assert all(exchange.service == pytest.approx(0.3) for exchange in bench.exchanges)
@@ -104,6 +109,45 @@ def test_each_answer_belongs_to_its_exchange() -> None:
     for exchange in bench.exchanges:
         assert exchange.answer
         assert exchange.answer.body == f"http://target/{exchange.draw.seq}".encode()
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_draws_that_come_as_callers_are_answered_are_sent(turns: int) -> None:
+    batches = count()
+
+    async def with_the_answers(_batch: Sequence[Draw]) -> None:
+        if next(batches) == 1:
+            await asyncio.sleep(0.1)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    bench = Bench({"concurrency": 256, "requests": 512}, prepare=with_the_answers).run()
+    assert sorted(bench.sequence) == list(range(512))
+
+
+class Soon(Transport):
+    """Loses every message in the next turn of the event loop, as where there can be no such server."""
+
+    def begin(self, message: Message, landed: Landed) -> Sending:
+        assert message.url
+        asyncio.get_running_loop().call_soon(landed, LostAnswer(Lost.CONNECT))
+        return self
+
+    def abort(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def test_messages_that_are_lost_at_once_do_not_end_a_phase() -> None:
+    bench = Bench({"concurrency": 2, "requests": 20}, transport=Soon()).run()
+    assert sorted(bench.sequence) == list(range(20))
+
+
+def test_a_share_without_a_caller_in_a_phase_goes_on_to_the_next() -> None:
+    bench = Bench({"concurrency": 1, "duration": 1.0}, {"concurrency": 2, "requests": 4}, share=Share(1, 2)).run()
+    assert [exchange.phase for exchange in bench.exchanges] == [1, 1]
 
 
 def test_phases_follow_each_other_without_a_gap_and_wait_for_their_own() -> None:
@@ -130,14 +174,14 @@ def test_open_loop_sends_on_schedule_whatever_the_target_does() -> None:
     bench = Bench({"rate": 10, "duration": 1.0}, script=lambda _message: 5.0).run()
     assert [round(exchange.intended, 6) for exchange in bench.exchanges] == [step / 10 for step in range(10)]
     assert [exchange.sent for exchange in bench.exchanges] == pytest.approx([x.intended for x in bench.exchanges])
-    assert bench.transport.most_in_flight == 10
+    assert bench.scripted.most_in_flight == 10
     assert bench.engine.lateness.samples == 10
     assert bench.engine.lateness.max_s == pytest.approx(0, abs=1e-6)
 
 
 def test_arrivals_beyond_max_in_flight_are_missed_and_consume_no_draw() -> None:
     bench = Bench({"rate": 10, "duration": 1.0, "max_in_flight": 3}, script=lambda _message: 0.45).run()
-    assert bench.transport.most_in_flight == 3
+    assert bench.scripted.most_in_flight == 3
     assert [round(missed.at, 6) for missed in bench.missed] == [0.3, 0.4, 0.8, 0.9]
     assert sorted(bench.sequence) == list(range(6))
     assert {missed.phase for missed in bench.missed} == {0}
@@ -170,7 +214,7 @@ def test_where_many_are_late_answers_are_read_between_them() -> None:
     bench = Bench(phase, script=lambda _message: 0.0, prepare=slow_after_the_first).run()
     assert len(bench.exchanges) == 512
     assert max(exchange.sent - exchange.intended for exchange in bench.exchanges) > 2
-    assert bench.transport.most_in_flight < 200
+    assert bench.scripted.most_in_flight < 200
 
 
 def test_a_starved_caller_sends_nothing_after_the_phase() -> None:
@@ -284,8 +328,11 @@ def test_what_prepare_raises_is_raised_as_itself_and_ends_the_run() -> None:
     assert {exchange.lost for exchange in bench.exchanges} == {None, Lost.INTERRUPTED}
 
 
-def test_what_emit_raises_is_raised_as_itself() -> None:
-    bench = Bench({"rate": 100, "duration": 60.0})
+@pytest.mark.parametrize(
+    "phase", [{"rate": 100, "duration": 60.0}, {"concurrency": 1, "requests": 1}, {"rate": 10, "requests": 1}]
+)
+def test_what_emit_raises_is_raised_as_itself(phase: dict[str, Any]) -> None:
+    bench = Bench(phase)
 
     def full(event: Event) -> None:
         if isinstance(event, Ended):
@@ -294,6 +341,20 @@ def test_what_emit_raises_is_raised_as_itself() -> None:
     bench.engine._emit = full
     with pytest.raises(OSError, match="disk full"):
         bench.run()
+
+
+def test_what_compose_raises_is_raised_as_itself_once_callers_send_by_themselves() -> None:
+    bench = Bench({"concurrency": 2, "requests": 60})
+
+    def unsendable(draw: Draw) -> Message:
+        if draw.seq == 30:
+            raise UsageProblem("a line break in a header")
+        return compose(draw)
+
+    bench.engine._compose = unsendable
+    with pytest.raises(UsageProblem, match="line break"):
+        bench.run()
+    assert set(range(30)) <= set(bench.sequence)
 
 
 def test_memory_does_not_grow_with_the_length_of_the_run() -> None:
@@ -327,4 +388,4 @@ def test_what_outlasts_its_draws_patience_is_given_up_on_purpose() -> None:
     assert [exchange.lost for exchange in bench.exchanges] == [None, Lost.GIVEN_UP, None]
     assert [exchange.answer is None for exchange in bench.exchanges] == [False, True, False]
     assert [exchange.service for exchange in bench.exchanges] == pytest.approx([0.05, 0.1, 0.05])
-    assert bench.transport.in_flight == 0
+    assert bench.scripted.in_flight == 0

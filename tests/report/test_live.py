@@ -1,4 +1,5 @@
 import io
+import threading
 from dataclasses import replace
 
 import pytest
@@ -173,6 +174,23 @@ def test_the_view_leaves_nothing_behind_but_the_steps() -> None:
     assert "stopping\n" in text
     assert text.endswith("\x1b[2K")
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
+
+
+def test_a_view_that_cannot_be_drawn_is_told_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    def broken(*_: object) -> None:
+        tried.set()
+        raise KeyError("gone")
+
+    monkeypatch.setattr(View, "render", broken)
+    file = io.StringIO()
+    reporter = LiveReporter(Console(file=file, width=80, height=24, force_terminal=True, color_system=None))
+    reporter.started(running(), GAUGES)
+    assert tried.wait(60)
+    reporter.finished()
+    assert file.getvalue().endswith("the live view could not be drawn: KeyError('gone')\n")
+    assert file.getvalue().count("\x1b[?25l") == file.getvalue().count("\x1b[?25h") == 1
 
 
 def test_those_with_violations_come_first_and_the_tables_are_as_high_as_there_is_room() -> None:
