@@ -43,7 +43,7 @@ class _Counted:
     def and_more(self, other: "_Counted") -> "_Counted":
         """Return both together."""
         less, more = sorted((self.buckets, other.buckets), key=len)
-        buckets = more.copy()
+        buckets = dict(more)  # and no counter, as what has just come is
         for bucket, count in less.items():
             buckets[bucket] = buckets.get(bucket, 0) + count
         return _Counted(
