@@ -44,7 +44,7 @@ async def _up(loaded: LoadedScenario, settings: Mapping[str, str]) -> ExitCode:
     with Interruption() as interruption:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set)
         try:
-            async with embedded(loaded.scenario, loaded.folder, partial(click.echo, err=True)) as stack:
+            async with embedded(loaded.scenario, loaded.folder, click.echo) as stack:
                 interruption.soften(stop.set)
                 for line in await _lines(loaded, stack, settings):
                     click.echo(line)
@@ -69,7 +69,7 @@ async def _lines(loaded: LoadedScenario, stack: EmbeddedStack, settings: Mapping
     scenario = loaded.scenario
     again = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     lines = [
-        "  ".join(f"{name} {version}" for name, version in stack.versions.items()),
+        "",
         f"url       {stack.url}",
         f"database  {stack.database}",
         "",
