@@ -140,7 +140,9 @@ def run_loadcheck(bench: Bench, scenario: Path, out: Path, seconds: float, *opti
     return summary
 
 
-def checked(bench: Bench, seconds: float, transport: str = "wire", workers: int = 1) -> Mapping[str, Any]:
+def checked(
+    bench: Bench, seconds: float, transport: str = "wire", workers: int = 1, callers: int = CALLERS
+) -> Mapping[str, Any]:
     """Return the summary of a closed loop: every answer judged, counted, recorded and shown.
 
     Raises:
@@ -148,15 +150,16 @@ def checked(bench: Bench, seconds: float, transport: str = "wire", workers: int 
     """
     with tempfile.TemporaryDirectory() as folder:
         options = ("--duration", f"{seconds:g}s", "--transport", transport, "--workers", str(workers))
-        return run_loadcheck(bench, bench.scenario, Path(folder) / "run", seconds, *options)
+        many = ("--set", f"load.steady.concurrency={callers}")
+        return run_loadcheck(bench, bench.scenario, Path(folder) / "run", seconds, *options, *many)
 
 
 def _loop(way: str) -> Callable[[Bench, float], float]:
     return lambda bench, seconds: send(way, bench, seconds)["rate"]
 
 
-def _checked(transport: str, workers: int = 1) -> Callable[[Bench, float], float]:
-    return lambda bench, seconds: float(checked(bench, seconds, transport, workers)["throughput_rps"])
+def _checked(transport: str, workers: int = 1, callers: int = CALLERS) -> Callable[[Bench, float], float]:
+    return lambda bench, seconds: float(checked(bench, seconds, transport, workers, callers)["throughput_rps"])
 
 
 WRK: Final = Tool("wrk", "nothing", wrk)
@@ -164,8 +167,10 @@ LOCUST: Final = Tool("Locust FastHttpUser", "the JSON", locust)
 BARE: Final = Tool("bare aiohttp on uvloop", "nothing", _loop("bare"))
 ENGINE: Final = Tool("loadcheck's engine, unchecked", "nothing", _loop("engine"))
 CHECKED: Final = Tool("loadcheck run", "everything", _checked("wire"))
-ONE: Final = Tool("loadcheck run, on one core", "everything", _checked("wire"))
-TWO: Final = Tool("loadcheck run --workers 2, on two cores", "everything", _checked("wire", 2))
+_BOTH: Final = 2 * CALLERS
+"""So that each of two workers has as many as a run has elsewhere."""
+ONE: Final = Tool(f"loadcheck run, {_BOTH} callers on one core", "everything", _checked("wire", 1, _BOTH))
+TWO: Final = Tool(f"loadcheck run --workers 2, {_BOTH} callers on two cores", "everything", _checked("wire", 2, _BOTH))
 TOOLS: Final = (
     WRK,
     Tool("hey", "nothing", hey),
