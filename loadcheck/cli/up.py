@@ -91,10 +91,15 @@ def _stamp_lines(loaded: LoadedScenario, stack: EmbeddedStack, again: Sequence[s
     """Return how to put the stamp in, which takes a superuser, as on a target."""
     role = loaded.scenario.stack.role
     options = ("--login-role", role, *again, "--install-stamp", "--yes")
-    return [
+    lines = [
         "",
         "Put the stamp in, and take it out again with --remove-stamp for --install-stamp:",
         f"  {_line(loaded, stack, 'doctor', *options, database=stack.superuser)}",
+    ]
+    if loaded.scenario.stack.pooler == "none":
+        return lines
+    return [
+        *lines,
         "Behind a pooler PostgREST does not hear of it by itself. While that waits, from a third shell:",
         f"  kill -USR2 {stack.pids[POSTGREST.name]}",
     ]

@@ -19,6 +19,7 @@ class Expected:
 
     Attributes:
         symptoms: Every finding must have one of these.
+        one_of: At least one finding must have one of these; empty where any of the symptoms will do.
         cause: That of the finding seen most often.
         source: Whether a finding must name whose rows or setting came.
         source_at_sight: Whether it can before the fewest exchanges that show it are known; not where the wrong answers
@@ -29,6 +30,7 @@ class Expected:
     """
 
     symptoms: frozenset[str]
+    one_of: frozenset[str]
     cause: str
     source: bool
     source_at_sight: bool
@@ -41,6 +43,7 @@ class Expected:
         read: dict[str, Any] = yaml.safe_load((folder / "expected.yaml").read_text())
         return cls(
             symptoms=frozenset(read["symptom"]),
+            one_of=frozenset(read.get("one_of", ())),
             cause=read["cause"],
             source=read["source"],
             source_at_sight=read.get("source_at_sight", True),
@@ -51,15 +54,18 @@ class Expected:
     @property
     def at_sight(self) -> Self:
         """What the same must show where nobody looks for the fewest exchanges."""
-        return replace(self, source=self.source and self.source_at_sight, reproduced=False)
+        return replace(self, source=self.source and self.source_at_sight)
 
     def shortfalls(self, findings: Sequence[FindingHead]) -> Iterator[str]:
         """Yield what is missing from, or wrong with, the findings of a run; nothing when they are as they must be."""
         if not findings:
             yield "nothing was found"
             return
-        if strange := sorted({each["symptom"] for each in findings} - self.symptoms):
+        symptoms = {each["symptom"] for each in findings}
+        if strange := sorted(symptoms - self.symptoms):
             yield f"symptom {', '.join(strange)}, expected {' or '.join(sorted(self.symptoms))}"
+        if self.one_of and not symptoms & self.one_of:
+            yield f"no {' or '.join(sorted(self.one_of))}"
         if (cause := main(findings)["cause"]) != self.cause:
             yield f"cause {cause}, expected {self.cause}"
         if confused := sorted({each["cause"] for each in findings} & _NEVER_CONFUSED - {self.cause}):

@@ -1,6 +1,6 @@
 """The inquiry after a run, with parts of its own: where it looks, how long, and what it bears."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -8,19 +8,21 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import asyncpg
+import pytest
 from pydantic import SecretStr
 
 from loadcheck.clock import SystemClock
 from loadcheck.engine.events import Draw
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.judge.findings import Reproduction
+from loadcheck.judge.judge import violation
 from loadcheck.judge.trail import Led
-from loadcheck.judge.verdict import Cause, Evidence
+from loadcheck.judge.verdict import OK, Cause, Evidence, Symptom, Verdict
 from loadcheck.run.faults.powers import Powers
 from loadcheck.run.inquiry.asking import Asking
 from loadcheck.run.inquiry.fresh import Fresh
 from loadcheck.run.inquiry.rewriting import Rewriting
-from loadcheck.run.inquiry.sources import source_of
+from loadcheck.run.inquiry.sources import name_sources
 from loadcheck.run.inquiry.suspects import suspects
 from loadcheck.run.parts import Parts, put_together
 from loadcheck.scenario.load import load
@@ -78,15 +80,70 @@ def showing(victim: int, row: str = "") -> "Finding":
     return cast("Finding", SimpleNamespace(victim=victim, verdict=SimpleNamespace(evidence=evidence)))
 
 
-def test_whoever_had_the_backend_before_is_the_source_only_where_a_replay_needs_it() -> None:
-    poison, passer_by, last = (Draw(seq, 0, identity) for seq, identity in enumerate([3, 5, 1]))
-    led = Led(backend=(poison, passer_by, last))
-    left = SimpleNamespace(
-        cause=Cause.SESSION_STATE, victim=1, led=led, first=SimpleNamespace(draw=last), reproduction=None
+POISON, PASSER_BY, VICTIM = 3, 5, 1
+DRAWS = tuple(Draw(seq, request, who) for seq, (request, who) in enumerate([(1, POISON), (0, PASSER_BY), (0, VICTIM)]))
+
+
+class Backend:
+    """Stands in for what is asked: whoever has sent request 1 last has left their number there, or a bare error."""
+
+    def __init__(self, *, telling: bool = True) -> None:
+        self.clock = SystemClock()
+        self.parts = SimpleNamespace(context=SimpleNamespace(digests=()))
+        self.left: int | None = None
+        self._telling = telling
+
+    async def outcome(self, draws: Sequence[Draw]) -> Verdict:
+        left = [self.left, *(draw.identity for draw in draws if draw.request == 1)][-1]
+        return OK if left is None else self.wrong(left)
+
+    def wrong(self, left: int) -> Verdict:
+        return violation(Symptom.WRONG_HEADERS, f"header X is '{left}'" if self._telling else "status 500")
+
+
+async def source(backend: Backend, shown: Reproduction | None, led: Sequence[Draw] = DRAWS) -> int | None:
+    """Return who is named as the source of a finding that POISON has left to VICTIM."""
+    finding = SimpleNamespace(
+        cause=Cause.SESSION_STATE,
+        symptom=Symptom.WRONG_HEADERS,
+        victim=VICTIM,
+        source=None,
+        first=SimpleNamespace(draw=DRAWS[-1]),
+        verdict=backend.wrong(POISON),
+        led=Led(anywhere=tuple(led)),
+        reproduction=shown,
     )
-    assert source_of(cast("Finding", left), ()) is None
-    left.reproduction = Reproduction((poison, last))
-    assert source_of(cast("Finding", left), ()) == 3
+    await name_sources([cast("Finding", finding)], cast("Asking", backend))
+    named: int | None = finding.source
+    return named
+
+
+@pytest.mark.parametrize("draws", [DRAWS, DRAWS[::2]], ids=["shrunk in part", "shrunk"])
+async def test_the_source_is_whose_exchange_makes_the_answer(draws: tuple[Draw, ...]) -> None:
+    assert await source(Backend(), Reproduction(draws)) == POISON
+    assert await source(Backend(), None) is None
+
+
+async def test_a_crowd_names_no_source() -> None:
+    assert await source(Backend(), Reproduction(DRAWS, concurrency=8, repeat=67)) is None
+    assert await source(Backend(), Reproduction(DRAWS, repeat=67)) is None
+
+
+async def test_backends_that_are_not_fresh_name_no_source() -> None:
+    assert await source(Backend(), Reproduction(DRAWS[1:], fresh=False)) is None
+    poisoned = Backend()
+    poisoned.left = POISON
+    assert await source(poisoned, Reproduction(DRAWS)) is None
+
+
+async def test_no_source_is_named_where_two_would_have_left_the_same() -> None:
+    led = (Draw(7, 1, 6), *DRAWS)
+    assert await source(Backend(telling=True), Reproduction(DRAWS), led) == POISON
+    assert await source(Backend(telling=False), Reproduction(DRAWS), led) is None
+
+
+async def test_whoever_leaves_another_value_is_not_the_source() -> None:
+    assert await source(Backend(), Reproduction((Draw(7, 1, 6), DRAWS[-1]))) is None
 
 
 async def test_a_pre_request_function_with_a_schema_is_looked_behind(pets_stack: EmbeddedStack, tmp_path: Path) -> None:

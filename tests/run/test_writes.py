@@ -1,7 +1,6 @@
 """A run that writes: what it finds wrong in the tables, what it leaves there, and where it refuses to begin."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +11,11 @@ import asyncpg
 import pytest
 
 from loadcheck.clock import SystemClock
+from loadcheck.engine.events import Draw
 from loadcheck.errors import UsageProblem
-from loadcheck.judge.holdings import Holdings
+from loadcheck.judge.holdings import Holdings, Place
 from loadcheck.judge.inspection import Inspection
+from loadcheck.judge.writes import Write
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.marks import Marks
 from loadcheck.oracle.written import WrittenTable
@@ -24,7 +25,7 @@ from loadcheck.run.judging.audit import Audit
 from loadcheck.run.run import Ended
 from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.load import load
-from loadcheck.scenario.writes import Table
+from loadcheck.scenario.writes import Does, Table
 from loadcheck.stack.stack import EmbeddedStack, embedded
 from tests.cli.command import SCENARIOS
 from tests.pets import pets
@@ -81,6 +82,7 @@ SELECT pg_advisory_lock(42);
 """
 MENDED = "DROP FUNCTION IF EXISTS break CASCADE"
 WRITING = "SELECT count(*) FROM pg_locks WHERE relation = 'entries'::regclass AND mode = 'RowExclusiveLock'"
+UNANSWERED = "1 of its writes were not answered, and may still happen for 150 s"
 LEFT = "SELECT count(*) FROM entries WHERE note LIKE 'lc-%'"
 
 
@@ -258,6 +260,7 @@ async def test_what_an_interrupt_leaves_is_told_of_every_table(stack: EmbeddedSt
     told, waits = Told(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_sleep(0.01) IS NOT NULL"
     async with changed(stack, "CREATE TABLE more (LIKE entries); CREATE TABLE most (LIKE entries)") as owner:
         audit = _cleaning(stack, told, "entries", "more", "most")
+        _leave_unanswered(audit, "more")
         async with owner.transaction():
             await owner.execute("LOCK TABLE more IN ACCESS EXCLUSIVE MODE")
             cleaning = asyncio.create_task(audit.clean_up())
@@ -268,8 +271,26 @@ async def test_what_an_interrupt_leaves_is_told_of_every_table(stack: EmbeddedSt
                 await cleaning
         await owner.execute("DROP TABLE more, most")
     assert told.steps == ["0 rows of this run deleted from most", *audit.left]
-    left = [re.match(r"rows of this run are left in (\w+) \(interrupted\); DELETE FROM", line) for line in audit.left]
-    assert [line and line[1] for line in left] == ["more", "entries"]
+    more, entries = audit.left
+    assert more.startswith(
+        f"rows of this run are left in more (interrupted, and {UNANSWERED}); after that: DELETE FROM"
+    )
+    assert entries.startswith("rows of this run are left in entries (interrupted); DELETE FROM")
+
+
+async def test_writes_that_may_yet_come_are_told_beside_rows_that_cannot_be_deleted(stack: EmbeddedStack) -> None:
+    audit = _cleaning(stack, Told(), "absent")
+    _leave_unanswered(audit, "absent")
+    await audit.clean_up()
+    (left,) = audit.left
+    assert f"does not exist (42P01)., and {UNANSWERED}); after that: DELETE FROM" in left
+
+
+def _leave_unanswered(audit: Audit, table: str) -> None:
+    """Let a write to a target be under way that nobody has answered."""
+    audit.alone = False
+    write = Write(Draw(0, 0, 0), Does.INSERT, audit.clock.now())
+    audit.following.holdings.send(Place(table, "tenant-1", "1"), write)
 
 
 def _cleaning(stack: EmbeddedStack, told: Told, *tables: str) -> Audit:

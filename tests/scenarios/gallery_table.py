@@ -5,6 +5,7 @@ in a file of its own in `.gallery`; the table is made of these once there are al
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -38,8 +39,9 @@ _TEXT: Final = """# The gallery of leaks
 Every leak of `scenarios/leaks` and its repaired twin, run by `make gallery` with seed 1: what must be found, what was
 found most often, at which exchange the first violation came, and the fewest exchanges that show it again (each was
 replayed: red on the leak, green on the twin). Where the reproduction is `-`, none is asked for: `expected.yaml` of the
-leak says why. The source is named by what was found most often among that which has one: an answer that was made with
-lost settings was made with nobody's.
+leak says why. The source is that of what was found most often; where this has none, as an answer that was made with
+lost settings was made with nobody's, that of the finding told beside it. It is held against the rows, the header (A4)
+or the time zone (D6) that was received, wherever these tell whose they are; the errors of D5 do not.
 
 """
 
@@ -52,6 +54,7 @@ class Leak:
         symptom: The symptom of what was found most often; empty when nothing was.
         cause: Its cause.
         source: Who is named by what was found most often among that which names a source; empty when nobody is.
+        source_of: The symptom and request of that, where it is not what was found most often; else empty.
         source_right: Whether every source that is named may be one.
         first: The first wrong exchange, counted from 1; 0 when there was none.
         reproduction: The fewest exchanges that show it again; empty when none were found.
@@ -61,6 +64,7 @@ class Leak:
     symptom: str = ""
     cause: str = ""
     source: str = ""
+    source_of: str = ""
     source_right: bool = True
     first: int = 0
     reproduction: str = ""
@@ -72,11 +76,13 @@ class Leak:
         if not findings:
             return cls()
         found, *_ = often = sorted(findings, key=lambda each: each["count"], reverse=True)
+        sourced = next((each for each in often if each["source"]), None)
         shown = next((each["reproduction"] for each in findings if each["reproduction"]), None)
         return cls(
             symptom=found["symptom"],
             cause=found["cause"],
-            source=next((each["source"]["label"] for each in often if each["source"]), ""),
+            source=sourced["source"]["label"] if sourced and sourced["source"] else "",
+            source_of=f"{sourced['symptom']}, {sourced['request']}" if sourced and sourced is not found else "",
             source_right=all(map(_may_be_the_source, findings)),
             first=min(each["seq"] for each in findings) + 1,
             reproduction=_length(shown["exchanges"], shown["repeat"], shown["concurrency"]) if shown else "",
@@ -119,12 +125,16 @@ def _row(name: str, expected: Expected, leak: Leak, twin: Twin) -> list[str]:
         leak.symptom or "nothing",
         expected.cause,
         leak.cause or "-",
-        leak.source or ("not named" if expected.source else "none"),
+        _source(leak) or ("not named" if expected.source else "none"),
         (expected.named if leak.names(expected.named) else "not named") if expected.named else "-",
         f"{leak.first:,}" if leak.first else "-",
         leak.reproduction or ("none found" if expected.reproduced else "-"),
         f"clean, {twin.ok:,} checked" if not twin.violation else f"{twin.violation:,} violations",
     ]
+
+
+def _source(leak: Leak) -> str:
+    return f"{leak.source} (of {leak.source_of})" if leak.source_of else leak.source
 
 
 def _numbers(expected: dict[str, Expected], leaks: dict[str, Leak], twins: dict[str, Twin]) -> Iterable[str]:
@@ -151,13 +161,28 @@ def _part(part: Sequence[str], whole: Iterable[str]) -> str:
 
 
 def _may_be_the_source(finding: StoredFinding) -> bool:
-    """Whether the source named is somebody else and, where the whole answer is theirs, the one its rows tell."""
+    """Whether the source named is somebody else, and whoever the wrong answer itself tells."""
     source = finding["source"]
     if source is None:
         return True
+    told = {*_by_rows(finding), *_by_header(finding), *_by_zone(finding)}
+    return source["claims"] != finding["victim"]["claims"] and told <= {source["claims"].get("user_type")}
+
+
+def _by_rows(finding: StoredFinding) -> Iterable[str]:
+    """Return whose the rows are, where the whole answer is somebody else's."""
     rows = map(json.loads, finding["evidence"]["received"] if finding["symptom"] == "swapped" else [])
-    keepers = {row["keeper"] for row in rows if "keeper" in row}
-    return source["claims"] != finding["victim"]["claims"] and keepers <= {source["claims"].get("user_type")}
+    return [row["keeper"] for row in rows if "keeper" in row]
+
+
+def _by_header(finding: StoredFinding) -> Iterable[str]:
+    return re.findall(r"header X-Keeper is '(keeper-\d)'", finding["reason"])
+
+
+def _by_zone(finding: StoredFinding) -> Iterable[str]:
+    """Return whose time zone moments are told in: that of keeper-1 is an hour east of Greenwich."""
+    zones = [re.search(r"\+0([1-9]):00\"", row) for row in finding["evidence"]["received"]]
+    return [f"keeper-{zone[1]}" for zone in zones if zone]
 
 
 def _length(exchanges: int, repeat: int, concurrency: int) -> str:

@@ -4,7 +4,7 @@ from loadcheck.run.desk import Desk
 from loadcheck.run.inquiry.asking import Asking
 from loadcheck.run.inquiry.inquiry import Inquiry
 from loadcheck.run.inquiry.reproducing import Reproducer
-from loadcheck.run.inquiry.sources import source_of
+from loadcheck.run.inquiry.sources import name_sources
 from loadcheck.run.observer import Observer
 
 
@@ -25,6 +25,4 @@ async def look_into(desk: Desk, asking: Asking, observer: Observer, *, reproduce
     if wanted and not asking.parts.prepared.scenario.planned:
         observer.step("looking for the fewest exchanges that show them again")
         await Reproducer(asking, beginning).reproduce(desk.findings)
-    for finding in desk.findings:
-        if finding.source is None:
-            finding.source = source_of(finding, asking.parts.context.digests)
+    await name_sources(desk.findings, asking)

@@ -88,6 +88,11 @@ class Asking:
         """Send one after another."""
         return [await self.again(draw) for draw in draws]
 
+    async def outcome(self, draws: Sequence[Draw]) -> Verdict | Dispute:
+        """Send one after another, on fresh backends where that is possible; return what came of the last."""
+        await self.begin()
+        return (await self.in_turn(draws))[-1]
+
     async def in_a_crowd(self, draws: Sequence[Draw], concurrency: int) -> list[Verdict | Dispute]:
         """Send so many at once, each once; in the order of their ends."""
         await self.parts.prepared.oracle.prepare(draws)
@@ -145,3 +150,12 @@ def is_alike(verdict: Verdict | Dispute, finding: Finding) -> bool:
     if isinstance(verdict, Dispute):
         return finding.symptom not in _NOT_OF_ROWS
     return (verdict.symptom, verdict.code) == (finding.symptom, finding.verdict.code)
+
+
+def is_the_very_answer(verdict: Verdict | Dispute, finding: Finding) -> bool:
+    """Whether an answer is wrong by the same rows, headers or status as that of a finding."""
+    if isinstance(verdict, Dispute):
+        received, first = verdict.exchange.answer, finding.first.answer
+        return received is not None and first is not None and received.digest == first.digest
+    same = (verdict.reason, verdict.evidence) == (finding.verdict.reason, finding.verdict.evidence)
+    return same and is_alike(verdict, finding)

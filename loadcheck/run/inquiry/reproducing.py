@@ -136,8 +136,7 @@ class Reproducer:
         return True
 
     async def _shows(self, draws: Sequence[Draw], finding: Finding) -> bool:
-        await self.asking.begin()
-        return is_alike((await self.asking.in_turn(draws))[-1], finding)
+        return is_alike(await self.asking.outcome(draws), finding)
 
     async def _in_a_crowd(self, finding: Finding) -> Reproduction | None:
         """Look for exchanges that show it now and then, most often only where several are under way at once."""

@@ -151,14 +151,20 @@ class Audit:
                 self._foretell(table)
 
     def _foretell(self, table: WrittenTable) -> None:
-        """Tell of writes that may still happen, where what they write to outlives the run."""
-        unanswered = self.following.holdings.unanswered(table.name, self.clock.now())
-        if unanswered and not self.alone:
-            why = f"{unanswered:,} of its writes were not answered, and may still happen for {LINGERS_S:.0f} s"
-            self._tell_left(f"rows of this run may yet come to {table.name} ({why}); after that: {table.clearing}")
+        if coming := self._coming(table):
+            self._tell_left(f"rows of this run may yet come to {table.name} ({coming}); after that: {table.clearing}")
 
     def _leave(self, table: WrittenTable, why: str) -> None:
-        self._tell_left(f"rows of this run are left in {table.name} ({why}); {table.clearing}")
+        coming = self._coming(table)
+        whole, then = (f"{why}, and {coming}", f"after that: {table.clearing}") if coming else (why, table.clearing)
+        self._tell_left(f"rows of this run are left in {table.name} ({whole}); {then}")
+
+    def _coming(self, table: WrittenTable) -> str:
+        """Return which writes may still happen, where what they write to outlives the run; empty when none may."""
+        unanswered = self.following.holdings.unanswered(table.name, self.clock.now())
+        if self.alone or not unanswered:
+            return ""
+        return f"{unanswered:,} of its writes were not answered, and may still happen for {LINGERS_S:.0f} s"
 
     def _tell_left(self, told: str) -> None:
         """Tell it at once as well: a run that cannot go on has no report."""

@@ -15,7 +15,9 @@ create policy visits_of_the_claim on visits to role_readwrite
 
 -- The keeper's clock: for this answer.
 create function local_time() returns timestamptz language plpgsql as $$
+declare
+    hours text := current_setting('request.jwt.claims', true)::json ->> 'hours';
 begin
-    perform set_config('timezone', 'Asia/Tokyo', true);
+    perform set_config('timezone', format('<+0%s>-0%s', hours, hours), true); -- as POSIX writes it: east is negative
     return timestamptz '2026-01-01 00:00:00Z';
 end $$;
