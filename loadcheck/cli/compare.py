@@ -27,8 +27,8 @@ _FILE: Final = click.Path(path_type=Path)
 def command(base: Path, run: Path, *, tolerance: str, markdown: Path | None, json_file: Path | None) -> ExitCode:
     """Tell what changed from the run in BASE to the one in RUN, beyond noise and a tolerance.
 
-    Exits with 3 when RUN is worse or has a finding that BASE has not, with 2 when either is too short, or the machine
-    was too busy with other things, to tell, and with 0 otherwise.
+    Exits with 3 when RUN is worse or has a finding that BASE has not, with 2 when either is too short or too uncertain,
+    or the machine was too busy with other things, to tell, and with 0 otherwise.
     """
     comparison = compare(StoredRun.read(base), StoredRun.read(run), _share(tolerance))
     console = open_console()

@@ -3,9 +3,11 @@
 import json
 import math
 import re
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import orjson
 import pytest
@@ -38,16 +40,24 @@ def run_of(
     seconds: int = 30,
     findings: tuple[Finding, ...] = (),
     slowdown: float = 1.0,
+    noise: float = 1.0,
 ) -> StoredRun:
     """A run as noisy as a busy machine: latencies of 30 ms, log-normal, alike in stretches."""
     chance, drift = source(seed), 0.0
     series = []
     for at in range(seconds):
-        drift = 0.7 * drift + chance.gauss(0, 0.08)
-        latency = 30 * slowdown * 2.718 ** (drift + chance.gauss(0, 0.1)) + slower_ms
+        drift = 0.7 * drift + chance.gauss(0, 0.08) * noise
+        latency = 30 * slowdown * 2.718 ** (drift + chance.gauss(0, 0.1) * noise) + slower_ms
         series.append(sample(float(at + 1), latency, slowdown))
     summary = build_summary(COUNTED, list(findings), PASSED, FACTS)
     return StoredRun(Path("run"), summary, [writer().stored(each) for each in findings], series)
+
+
+def still(run: StoredRun, seconds: range) -> StoredRun:
+    """The run, with nothing answered in some of its seconds."""
+    nothing: Any = {"ok": 0, "latency_ms": dict.fromkeys(("p50", "p90", "p99", "max"))}
+    series: Any = [{**each, **nothing} if at in seconds else each for at, each in enumerate(run.series)]
+    return replace(run, series=series)
 
 
 def sample(at: float, latency_ms: float, slowdown: float) -> Sample:
@@ -125,6 +135,25 @@ def autocorrelated(seed: int, windows: int, like: float = 0.6) -> list[float]:
     return [math.exp(0.1 * (drift := like * drift + chance.gauss(0, 1))) for _ in range(windows)]
 
 
+@given(st.floats(0.001, 100_000), st.floats(0.2, 5), st.integers(7, 60), st.integers(7, 60))
+def test_windows_that_are_all_alike_have_no_noise(value: float, factor: float, base: int, run: int) -> None:
+    found = effect([value] * base, [value * factor] * run, source(1))
+    assert [found.low, found.value, found.high] == pytest.approx([factor - 1] * 3, abs=1e-9)
+
+
+@pytest.mark.parametrize("windows", range(7, 61))
+def test_windows_that_are_all_alike_in_one_run_leave_the_noise_of_the_other(windows: int) -> None:
+    for value in (0.622, 2.101, 5.034, 12.06, 201.3):
+        found = effect([value] * windows, autocorrelated(1, windows), source(1))
+        assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize("windows", range(7))
+def test_fewer_than_seven_windows_have_no_interval(windows: int) -> None:
+    with pytest.raises(ValueError, match="7 windows"):
+        effect([30.0] * windows, [30.0] * 7, source(1))
+
+
 def test_the_same_pair_gives_the_same_answer() -> None:
     assert compare(run_of(1), run_of(2), TOLERANCE) == compare(run_of(1), run_of(2), TOLERANCE)
 
@@ -152,6 +181,51 @@ def test_a_run_that_is_too_short_is_told() -> None:
     assert not found.conclusive
     assert not found.regressed
     assert {each.change for each in found.measured} == {Change.UNKNOWN}
+
+
+def test_a_figure_that_may_be_far_worse_is_not_called_unchanged() -> None:
+    """The interval of this pair begins within the tolerance, and ends where the figure has more than doubled."""
+    found = compare(run_of(1, seconds=10, noise=3.0), run_of(4, 15.0, seconds=10, noise=3.0), TOLERANCE)
+    p99 = found.measured[3]
+    assert p99.effect is not None
+    assert p99.effect.low < TOLERANCE < 1 < p99.effect.high
+    assert (p99.change, p99.uncertain) == (Change.UNKNOWN, True)
+    assert (found.regressed, found.conclusive) == (False, False)
+
+
+def test_a_figure_is_uncertain_only_in_the_direction_of_worse() -> None:
+    found = compare(run_of(1, slower_ms=20), run_of(1001), 0.5)
+    assert {each.change for each in found.measured if each.phase == "steady"} <= {Change.SAME, Change.BETTER}
+    assert found.conclusive
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1.0])
+def test_any_share_is_a_tolerance(tolerance: float) -> None:
+    found = compare(run_of(1), run_of(1001), tolerance)
+    assert (found.regressed, found.conclusive) == (False, tolerance == 1.0)
+
+
+def test_a_run_that_stood_still_for_seconds_is_not_as_good_as_the_base() -> None:
+    paused = compare(run_of(1), still(run_of(1001), range(10, 13)), TOLERANCE)
+    assert paused.measured[0].name == "throughput"
+    assert paused.measured[0].change is Change.UNKNOWN
+    assert not paused.conclusive
+    stopped = compare(run_of(1), still(run_of(1001), range(30)), TOLERANCE)
+    assert stopped.measured[0].change is Change.WORSE
+    assert stopped.regressed
+
+
+def test_runs_that_both_stood_still_are_not_compared() -> None:
+    found = compare(still(run_of(1), range(30)), still(run_of(2), range(30)), TOLERANCE)
+    assert not found.conclusive
+    assert {each.change for each in found.measured} == {Change.UNKNOWN}
+
+
+def test_a_finding_is_the_same_whether_or_not_its_source_was_found() -> None:
+    named = finding()
+    nameless = replace(finding(), source=None)
+    found = compare(run_of(1, findings=(named,)), run_of(2, findings=(nameless,)), TOLERANCE)
+    assert (found.new, found.gone) == ([], [])
 
 
 def test_findings_are_new_or_gone_whoever_the_seed_drew() -> None:
@@ -189,15 +263,41 @@ def test_the_command_tells_it_and_exits_with_it(
     assert json.loads((tmp_path / "c.json").read_text())["regressed"] == (code == 3)
 
 
+def test_an_uncertain_comparison_ends_with_2_and_advice(tmp_path: Path) -> None:
+    base = written(run_of(1), tmp_path / "a")
+    run = written(still(run_of(1001), range(10, 13)), tmp_path / "b")
+    ended = CliRunner().invoke(cli, ["compare", base, run], standalone_mode=False)
+    assert (ended.return_value, ended.output.splitlines()[0]) == (2, "compare: too uncertain to tell: run longer")
+
+
 @pytest.mark.parametrize(
-    ("second", "told"), [(run_of(2), "no clear change"), (run_of(2, slowdown=2.0), "machine too busy")]
+    ("second", "change"),
+    [
+        (run_of(1001), "same"),
+        (run_of(1001, slower_ms=20), "worse"),
+        (run_of(1001, slowdown=2.0), "busy"),
+        (run_of(1001, seconds=4), "unknown"),
+    ],
+)
+def test_the_words_of_the_json_stay_when_people_are_told_in_others(second: StoredRun, change: str) -> None:
+    found = json.loads(json.dumps(compare(run_of(1), second, TOLERANCE).as_json()))
+    assert next(each["change"] for each in found["measured"] if each["name"] == "p50") == change
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (run_of(2), "no clear change"),
+        (run_of(2, slowdown=2.0), "machine too busy"),
+        (run_of(2, seconds=10, noise=6.0), "too uncertain"),
+    ],
 )
 def test_a_terminal_of_80_columns_has_room_for_all_of_it(second: StoredRun, told: str) -> None:
     console = Console(width=80, record=True, file=StringIO())
     console.print(comparison_report(compare(run_of(1), second, TOLERANCE)))
     text = console.export_text()
     assert "…" not in text
-    assert text.count(told) == 4
+    assert len(re.findall(f"% +{told}", text)) == 4
     assert "\nsteady\n" in text
     assert "peak: too short to tell\n" in text
     assert re.search(r"p99 +70\.6 ms .* [+-][\d.]+ % +[+-][\d.]+ to [+-][\d.]+ % ", text)

@@ -9,26 +9,26 @@ from loadcheck.engine.randomness import source
 from loadcheck.record.series import Sample
 from loadcheck.record.stored import FindingHead
 from loadcheck.record.stored_run import StoredRun
-from loadcheck.report.compare.interval import Effect, effect
-from loadcheck.report.compare.measures import MEASURES, Measure, phases, slowdown, values, windows
+from loadcheck.report.compare.interval import FEWEST, Effect, effect
+from loadcheck.report.compare.measures import MEASURES, Measure, answers, phases, slowdown, values, windows
 from loadcheck.report.headlines import headline
 
-_FEWEST: Final = 7  # windows of which an interval says something
 _SLOWED: Final = 1.5  # times that the machine may slow loadcheck down in one run more than in the other
 _STRAINED: Final = 4.0  # times; slowed down more, in either run, what is measured is the machine
 _HOPS: Final = 2  # an answer passes several processes, and in each of them it waits for a processor
+_OPEN: Final = 3  # tolerances, one upon the other; a figure that may be worse by more is not called unchanged
 _COVERED: Final = 0.8  # of the base's coverage; less is told
 _COVERAGE: Final = ("identities", "backends", "handoffs", "distinct_handoffs")
 
 
 class Change(StrEnum):
-    """What became of a figure, beyond noise and tolerance."""
+    """What became of a figure, beyond noise and tolerance; machines read it, so these words stay."""
 
     WORSE = "worse"
     BETTER = "better"
-    SAME = "no clear change"
-    UNKNOWN = "too short to tell"
-    BUSY = "machine too busy"
+    SAME = "same"
+    UNKNOWN = "unknown"
+    BUSY = "busy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,11 @@ class Measured:
     run: float | None
     effect: Effect | None
     change: Change
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether there were enough windows, and they say too little."""
+        return self.change is Change.UNKNOWN and self.effect is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,9 @@ class Comparison:
 
     @property
     def conclusive(self) -> bool:
-        """Whether a phase was long enough to be compared, and the machine left enough to each of these."""
-        changes = {each.change for each in self.measured}
-        return bool(changes - {Change.UNKNOWN}) and Change.BUSY not in changes
+        """Whether a phase was long enough to be compared, and each of these could be told."""
+        compared = {each.change for each in self.measured if each.effect is not None}
+        return bool(compared) and not compared & {Change.UNKNOWN, Change.BUSY}
 
     def as_json(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -126,6 +131,11 @@ class _Pair:
         """Whether others had so much of the machine that nothing on it can be measured."""
         return max(slowdown(self.base), slowdown(self.run)) > _STRAINED
 
+    @property
+    def answered(self) -> bool:
+        """Whether the base got any answer: what stood still in both runs did not stay as good as it was."""
+        return any(map(answers, self.base))
+
 
 def _measured(phase: str, measure: Measure, pair: _Pair, tolerance: float, figures: int) -> Measured:
     before, after = values(pair.base, measure), values(pair.run, measure)
@@ -138,27 +148,37 @@ def _measured(phase: str, measure: Measure, pair: _Pair, tolerance: float, figur
 
 def _enough(pair: _Pair, measure: Measure) -> bool:
     both = values(pair.base, measure), values(pair.run, measure)
-    return all(len(each) >= _FEWEST and min(each) > 0 for each in both)
+    return pair.answered and all(len(each) >= FEWEST and min(each) > 0 for each in both)
 
 
 def _change(measure: Measure, found: Effect, tolerance: float, slowed: float) -> Change:
     """Tell what became of a figure.
 
     The machine's other work lengthens what loadcheck does as it lengthens what a target beside it does. A change that
-    this may explain is not the target's for sure; nor is it sure that nothing changed where this may have hidden it.
+    this may explain is not the target's for sure; nor is it sure that nothing changed where this may have hidden it, or
+    where the noise may.
     """
-    grew, shrank = 1 + found.low, 1 / (1 + found.high)
+    least, most = 1 + found.low, 1 + found.high
     if not measure.lower_is_better:
         slowed = 1 / slowed
-    if grew > 1 + tolerance:
-        worse, sure = measure.lower_is_better, grew > slowed**_HOPS
-    elif shrank > 1 / (1 - tolerance):
-        worse, sure = not measure.lower_is_better, shrank > slowed**-_HOPS
+    if least > 1 + tolerance:
+        worse, sure = measure.lower_is_better, least > slowed**_HOPS
+    elif most < 1 - tolerance:
+        worse, sure = not measure.lower_is_better, most < slowed**_HOPS
+    elif not 1 / _SLOWED <= slowed <= _SLOWED:
+        return Change.BUSY
     else:
-        return Change.SAME if 1 / _SLOWED <= slowed <= _SLOWED else Change.BUSY
+        return Change.UNKNOWN if _open(measure, least, most, tolerance) else Change.SAME
     if not sure:
         return Change.BUSY
     return Change.WORSE if worse else Change.BETTER
+
+
+def _open(measure: Measure, least: float, most: float, tolerance: float) -> bool:
+    """Tell whether a figure that grew by so many times may be far worse."""
+    if measure.lower_is_better:
+        return most > (1 + tolerance) ** _OPEN
+    return least < (1 - tolerance) ** _OPEN
 
 
 def _middle(values: Sequence[float]) -> float | None:
@@ -166,13 +186,12 @@ def _middle(values: Sequence[float]) -> float | None:
 
 
 def _by_kind(findings: Sequence[FindingHead]) -> dict[tuple[str, ...], FindingHead]:
-    """Tell findings apart by what does not vary with the seed."""
+    """Tell findings apart by what does not vary with the seed, nor with how far a run got in looking for the source."""
     return {_kind(each): each for each in reversed(findings)}
 
 
 def _kind(finding: FindingHead) -> tuple[str, ...]:
-    source_mix = finding["source"]["identity"] if finding["source"] else ""
-    return finding["symptom"], finding["request"], finding["victim"]["identity"], source_mix
+    return finding["symptom"], finding["request"], finding["victim"]["identity"]
 
 
 def _less_covered(base: StoredRun, run: StoredRun) -> Iterator[tuple[str, tuple[int, int]]]:

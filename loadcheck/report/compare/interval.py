@@ -14,7 +14,10 @@ _MOST: Final = 240  # windows; those of a longer run are put together
 _BLOCKS: Final = 8  # at least, and so short runs have short blocks
 _SHORTEST: Final = 2  # windows of a block, of which one is like the next
 _WIDEST: Final = math.log(1000)  # of half an interval: a wider one says no more
-_ROUNDING: Final = 1e-12  # of a squared error; less is none
+_ROUNDING: Final = 1e-12  # of a logarithm, and of a squared error; less is none
+
+FEWEST: Final = 7
+"""Windows of which an interval says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Effect:
 
 
 def effect(base: Sequence[float], run: Sequence[float], chance: Random, figures: int = 1) -> Effect:
-    """Return how a run's windows differ from a base's, with an interval that all figures hold together in 95 %.
+    """Return how a run's windows differ from a base's, with an interval that holds all figures together in up to 95 %.
 
     The interval is a bootstrap's: both runs are put together anew, 2,000 times, of blocks of neighbouring windows
     (the circular blocks of D. N. Politis and J. P. Romano, 1992), since one second of a run is like the next: drawn
@@ -43,12 +46,21 @@ def effect(base: Sequence[float], run: Sequence[float], chance: Random, figures:
     Künsch, Annals of Statistics 24, 1996). The percentiles of the resampled differences themselves would be too narrow
     for the ten or so windows of a short phase. All of it is done with logarithms.
 
+    The 95 % are those of windows that have nothing to do with each other. Where each keeps 60 % of the last one's
+    noise, short blocks still feign to know too much. Of 150 pairs alike, 9 windows missed 4 % if independent and 20 %
+    if not, 30 windows 1 % and 11 %. So a caller does well to allow for more than the interval.
+
     Args:
-        base: Values above 0, in the order of time; five at least.
+        base: Values above 0, in the order of time; `FEWEST` at least.
         run: The same of the other run.
         chance: Draws the blocks.
         figures: How many are looked at: each has its part of the 5 % (Bonferroni).
+
+    Raises:
+        ValueError: a run has fewer windows than `FEWEST`.
     """
+    if min(len(base), len(run)) < FEWEST:
+        raise ValueError(f"an interval needs {FEWEST} windows of each run, not {len(base)} and {len(run)}")
     before, after = _Windows.of(base), _Windows.of(run)
     value, error = after.mean - before.mean, math.sqrt(before.error + after.error)
     half = error * _errors_missed(before, after, chance, _DOUBT / figures) if error else 0.0
@@ -63,7 +75,8 @@ class _Windows:
     Attributes:
         mean: Of all.
         error: The square of its standard error.
-        blocks: The mean of every block of neighbours; the last ones go on with the first windows.
+        blocks: By how much the mean of every block of neighbours is off that of all; the last ones go on with the first
+            windows. What rounding alone makes is 0, so that equal windows have no error at all.
         drawn: How many blocks make a run.
     """
 
@@ -77,27 +90,34 @@ class _Windows:
         logs = _together([math.log(value) for value in values])
         length = max(_SHORTEST, round(min(len(logs) / _BLOCKS, math.sqrt(len(logs)))))
         circle = logs + logs[: length - 1]
-        blocks = [fmean(circle[first : first + length]) for first in range(len(logs))]
         mean = fmean(logs)
+        off = [fmean(circle[first : first + length]) - mean for first in range(len(logs))]
+        nothing = _ROUNDING * max(1.0, abs(mean))
+        blocks = [block if abs(block) > nothing else 0.0 for block in off]
         # Blocks of one run vary less than runs would, by the share of the run that a block is.
-        error = fmean((block - mean) ** 2 for block in blocks) * length / (len(logs) - length)
+        error = fmean(block**2 for block in blocks) * length / (len(logs) - length)
         return cls(mean, error, blocks, math.ceil(len(logs) / length))
 
     def resampled(self, chance: Random) -> tuple[float, float]:
         """Return how far the mean of a run drawn from the blocks is off, and the square of its standard error."""
         drawn = chance.choices(self.blocks, k=self.drawn)
         mean = fmean(drawn)
-        return mean - self.mean, sum((block - mean) ** 2 for block in drawn) / (self.drawn - 1) / self.drawn
+        return mean, sum((block - mean) ** 2 for block in drawn) / (self.drawn - 1) / self.drawn
 
 
 def _errors_missed(before: _Windows, after: _Windows, chance: Random, doubt: float) -> float:
-    """Return by how many standard errors a resample is off at most, in all but a share of `doubt`."""
+    """Return by how many standard errors a resample is off at most, in all but a share of `doubt`.
+
+    A resample of one block over and over has no error to be measured by. Infinity, where all are of that kind.
+    """
     nothing = (before.error + after.error) * _ROUNDING
     missed = []
     for _ in range(_RESAMPLES):
         (first, first_error), (second, second_error) = before.resampled(chance), after.resampled(chance)
         if (error := first_error + second_error) > nothing:
             missed.append(abs(second - first) / math.sqrt(error))
+    if not missed:
+        return math.inf
     missed.sort()
     return missed[min(math.ceil((len(missed) + 1) * (1 - doubt)), len(missed)) - 1]
 

@@ -9,6 +9,7 @@ from loadcheck.record.series import Sample
 from loadcheck.record.stored_run import StoredRun
 
 _WHOLE: Final = 0.5  # seconds; a shorter sample is the rest of a phase
+_STILL: Final = 0.5  # answers that a second without one counts for: only what is above 0 can be told in times
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def _latency(name: str) -> Measure:
 
 
 def _throughput(sample: Sample) -> float:
-    return (sample["ok"] + sample["violation"]) / sample["seconds"]
+    return max(answers(sample), _STILL) / sample["seconds"]
 
 
 MEASURES: Final = (
@@ -57,8 +58,13 @@ def windows(run: StoredRun, phase: str) -> list[Sample]:
     return [sample for sample in steady if sample["seconds"] >= _WHOLE]
 
 
+def answers(sample: Sample) -> int:
+    """Return how many answers could be judged."""
+    return sample["ok"] + sample["violation"]
+
+
 def values(samples: Sequence[Sample], measure: Measure) -> list[float]:
-    """Return a measure's values, seconds without one left out, as while a fault is on."""
+    """Return a measure's values, seconds without one left out: while nothing is answered, nothing has a latency."""
     return [value for sample in samples if (value := measure.of(sample)) is not None]
 
 

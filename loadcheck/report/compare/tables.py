@@ -22,6 +22,14 @@ _STYLES: Final = {
     Change.BUSY: "yellow",
 }
 _SIGNS: Final = {Change.WORSE: "❌", Change.BETTER: "✅", Change.SAME: "", Change.UNKNOWN: "⚠️", Change.BUSY: "⚠️"}
+_WORDS: Final = {
+    Change.WORSE: "worse",
+    Change.BETTER: "better",
+    Change.SAME: "no clear change",
+    Change.UNKNOWN: "too short to tell",
+    Change.BUSY: "machine too busy",
+}
+_UNCERTAIN: Final = "too uncertain"
 _HEAD: Final = ("figure", "base", "run", "change", "95 % interval", "")
 _NAME: Final = 20  # cells of a phase
 _TOLD: Final = 1.5  # times; a smaller slowdown changes nothing that could be told
@@ -41,7 +49,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     """Return the comparison as Markdown, for the comment of a pull request."""
     sign = "❌" if comparison.regressed else "✅" if comparison.conclusive else "⚠️"
     rows = [
-        [cut(each.phase, _NAME), *_cells(each), f"{_SIGNS[each.change]} {each.change}"] for each in comparison.measured
+        [cut(each.phase, _NAME), *_cells(each), f"{_SIGNS[each.change]} {_told(each)}"] for each in comparison.measured
     ]
     sentences = "\n".join(f"- {escaped(line)}" for line in _sentences(comparison))
     parts = [f"### {sign} loadcheck compare: {_conclusion(comparison)}", sentences, table(("phase", *_HEAD), rows)]
@@ -58,6 +66,8 @@ def _conclusion(comparison: Comparison) -> str:
         return "worse than the base"
     if any(each.change is Change.BUSY for each in comparison.measured):
         return "not to be told: the machine was too busy with other things"
+    if any(each.uncertain for each in comparison.measured):
+        return "too uncertain to tell: run longer"
     if not comparison.conclusive:
         return "too short to tell: run longer"
     return f"no regression beyond noise and {share(comparison.tolerance)}"
@@ -78,14 +88,18 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
 
 def _phase(name: str, measured: Sequence[Measured]) -> Iterator[RenderableType]:
     """Yield what is told of a phase: a line where it was too short, its table otherwise."""
-    if all(each.change is Change.UNKNOWN for each in measured):
-        yield Text.assemble(plain(name, "bold"), ": ", (Change.UNKNOWN, _STYLES[Change.UNKNOWN]))
+    if all(each.effect is None for each in measured):
+        yield Text.assemble(plain(name, "bold"), ": ", (_WORDS[Change.UNKNOWN], _STYLES[Change.UNKNOWN]))
         return
     yield plain(name, "bold")
     made = table_of(*_HEAD)
     for each in measured:
-        made.add_row(*map(plain, _cells(each)), Text(each.change, style=_STYLES[each.change]))
+        made.add_row(*map(plain, _cells(each)), Text(_told(each), style=_STYLES[each.change]))
     yield made
+
+
+def _told(measured: Measured) -> str:
+    return _UNCERTAIN if measured.uncertain else _WORDS[measured.change]
 
 
 def _cells(measured: Measured) -> list[str]:
