@@ -243,6 +243,15 @@ async def test_a_command_that_fails_is_told(command: str, told: str, stack: Embe
     assert f"the fault run could not be made: {told}" in "\n".join(ended.summary["reasons"])
 
 
+async def test_both_commands_are_told_where_both_fail(stack: EmbeddedStack, tmp_path: Path) -> None:
+    stop = "sh -c 'touch {folder}/mended; exit 4'"
+    fault = f"""{{do: run, for: 0.1s, start: "sh -c 'exit 3'", stop: "{stop}"}}"""
+    ended, _ = await run(stack, tmp_path, fault, "rate: 20/s, duration: 3s")
+    told = "`start` ended with exit code 3, and `stop` ended with exit code 4"
+    assert f"the fault run could not be made: {told}" in "\n".join(ended.summary["reasons"])
+    assert (tmp_path / "mended").exists()
+
+
 async def test_a_network_that_is_slow_or_cut(tmp_path: Path) -> None:
     """Each stretch suffers in turn, and the target recovers from each."""
     faults = (

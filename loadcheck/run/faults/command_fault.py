@@ -33,16 +33,27 @@ class CommandFault:
 
     @asynccontextmanager
     async def breaking(self, fault: Fault, _chance: Random) -> AsyncIterator[None]:
-        """Run `start` as the context is entered, and `stop` as it is left.
+        """Run `start` as the context is entered, and `stop` as it is left; also where `start` has failed.
 
         Raises:
-            EnvironmentProblem: a command cannot be run, or fails.
+            EnvironmentProblem: a command cannot be run, or fails; it tells of both where both do.
         """
+        failed: list[str] = []
         try:
-            await self._run("start", fault.start)
-            yield
+            failed += await self._failures("start", fault.start)
+            if not failed:
+                yield
         finally:
-            await self._run("stop", fault.stop)
+            failed += await self._failures("stop", fault.stop)
+            if failed:
+                raise EnvironmentProblem(", and ".join(failed))
+
+    async def _failures(self, name: str, command: str | None) -> list[str]:
+        try:
+            await self._run(name, command)
+        except EnvironmentProblem as problem:
+            return [problem.message]
+        return []
 
     async def _run(self, name: str, command: str | None) -> None:
         if command is None:
