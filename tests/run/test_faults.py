@@ -252,6 +252,16 @@ async def test_both_commands_are_told_where_both_fail(stack: EmbeddedStack, tmp_
     assert (tmp_path / "mended").exists()
 
 
+async def test_a_fault_that_cannot_be_mended_ends_with_the_load(stack: EmbeddedStack, tmp_path: Path) -> None:
+    """It does not happen once more, and again, while the run waits for its end."""
+    broken = tmp_path / "broken"
+    fault = """{do: run, at: 0s, every: 10m, for: 9m, start: "touch broken", stop: "sh -c 'exit 4'"}"""
+    async with asyncio.timeout(PATIENCE_S):
+        ended, _ = await run(stack, tmp_path, fault, "rate: 50/s, duration: 10m", enough=lambda _: broken.exists())
+    (toll,) = ended.summary["faults"]
+    assert (toll["times"], toll["failed"]) == (1, "`stop` ended with exit code 4")
+
+
 async def test_a_network_that_is_slow_or_cut(tmp_path: Path) -> None:
     """Each stretch suffers in turn, and the target recovers from each."""
     faults = (

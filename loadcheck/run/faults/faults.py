@@ -88,6 +88,9 @@ class Faults:
             late = self._clock.now() - zero - occurrence.begins
             if fault.every is None or late < fault.every:
                 await self._happen(index, occurrence, zero, source(self._seed, "fault", index, time))
+            # Where something could not be mended as this was cancelled, that error took the place of the cancelling.
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                return
 
     async def _happen(self, index: int, occurrence: Occurrence, zero: float, chance: Random) -> None:
         fault, toll = self._faults[index], self.recovery.tolls[index]
