@@ -37,9 +37,9 @@ from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.phase import Hunt, Phase
 from loadcheck.scenario.thresholds import Thresholds
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.network import Stretch
 from loadcheck.stack.ports import LOOPBACK, free_ports
-from loadcheck.stack.stack import embedded
 
 PETS: Final = Path(__file__).parents[1] / "scenarios" / "pets.yaml"
 DELAY: Final = Fault(do=FaultKind.SLOW, latency=0.01)  # in each direction, so 20 ms an answer

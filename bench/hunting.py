@@ -37,7 +37,8 @@ from loadcheck.run.observer import Gauges
 from loadcheck.run.run import Run, RunOptions
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.phase import Hunt, Phase
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 
 ROOT: Final = Path(__file__).parents[1]
 LEAKS: Final = ROOT / "scenarios" / "leaks"

@@ -21,7 +21,7 @@ from loadcheck.clock import SystemClock
 from loadcheck.oracle.database import Database
 from loadcheck.run.preparing.preparation import prepare
 from loadcheck.scenario.load import load
-from loadcheck.stack.stack import embedded
+from loadcheck.stack.construction import embedded
 
 IDENTITIES: Final = 100_000
 

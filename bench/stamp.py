@@ -25,7 +25,8 @@ from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.stamp import NONCE_HEADER
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.target import Target
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 
 ROUNDS: Final = 12
 CALLERS: Final = 16

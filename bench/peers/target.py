@@ -17,8 +17,8 @@ from loadcheck.clock import SystemClock
 from loadcheck.identity.population import Identity
 from loadcheck.identity.tokens import Mint
 from loadcheck.scenario.load import load
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.ports import free_ports
-from loadcheck.stack.stack import embedded
 
 CALLERS: Final = 32
 PATH: Final = "/pets?select=id,name,keeper&order=id&limit=2"

@@ -24,7 +24,7 @@ from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.request import Request
 from loadcheck.scenario.stack import Stack
 from loadcheck.scenario.target import Jwt, Target
-from loadcheck.stack.stack import embedded
+from loadcheck.stack.construction import embedded
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from loadcheck.scenario.base import Scalar
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.target import Target
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 from loadcheck.tasks import ungrouped
 
 _NO_POWERS: Final = Powers()

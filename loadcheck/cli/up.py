@@ -23,8 +23,9 @@ from loadcheck.run.interruption import Interruption
 from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.model import Scenario
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.programs import POSTGREST
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.stack import EmbeddedStack
 from loadcheck.tasks import ungrouped
 
 

@@ -14,7 +14,8 @@ from loadcheck.identity.tokens import Mint
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.inspect import read_identities
 from loadcheck.scenario.load import LoadedScenario, load
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Fresh backends without a single failure: the pooler makes its connections anew."""
 
 import random
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -8,6 +9,8 @@ from typing import Final
 import asyncpg
 
 from loadcheck.scenario.fault import Fault, FaultKind
+from loadcheck.scenario.hunting import backends
+from loadcheck.scenario.stack import PgBouncer, Stack
 from loadcheck.stack.faults import Break, database_problems
 from loadcheck.stack.postgres import Postgres
 
@@ -18,6 +21,18 @@ _YOUNGEST: Final = """
     SELECT clock_timestamp() AS now, count(*) AS backends FROM pg_stat_activity
     WHERE usename = $1 AND backend_start > $2
 """
+
+
+def renewing(
+    stack: Stack, postgres: Postgres, breaks: Mapping[FaultKind, Break]
+) -> Callable[[], Awaitable[None]] | None:
+    """Return what has the pooler make its connections anew; None without PgBouncer."""
+    pooler, reconnect = stack.pooler, breaks.get(FaultKind.PGBOUNCER_RECONNECT)
+    if reconnect is None or not isinstance(pooler, PgBouncer):
+        return None
+    # A gateway may have connections of its own to the pooler.
+    full = backends(stack) if stack.gateway is None else pooler.size
+    return Renewal(postgres, reconnect, full).renew
 
 
 @dataclass(slots=True)

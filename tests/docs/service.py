@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.ports import LOOPBACK
-from loadcheck.stack.stack import embedded
 from tests.pets import pets
 
 _CERTIFICATE: Final = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={LOOPBACK}")

@@ -17,7 +17,8 @@ from loadcheck.doctor.line import Level, Line
 from loadcheck.doctor.pooler import Mode, find_pooler
 from loadcheck.errors import ExitCode
 from loadcheck.scenario.load import LoadedScenario, load
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import SCENARIOS, loadcheck
 from tests.pets import FOLDER
 

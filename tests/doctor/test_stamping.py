@@ -12,7 +12,8 @@ from loadcheck.cli.stamping import Wish, stamp
 from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.scenario.load import LoadedScenario, load
 from loadcheck.scenario.model import Scenario
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import loadcheck, summary
 
 SCENARIO = """

@@ -15,7 +15,7 @@ from loadcheck.identity.tokens import Mint
 from loadcheck.scenario.claim_mix import TokenKind
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.target import Algorithm, Jwt
-from loadcheck.stack.stack import embedded
+from loadcheck.stack.construction import embedded
 
 SECRET = "correct horse battery staple, twice over, and then once more for HS512"
 BROKEN = [kind for kind in TokenKind if kind not in {TokenKind.VALID, TokenKind.MISSING}]

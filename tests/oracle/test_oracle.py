@@ -17,7 +17,8 @@ from loadcheck.oracle.query import Query
 from loadcheck.oracle.truth import truth_of
 from loadcheck.scenario.binding import bind
 from loadcheck.scenario.model import Scenario
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 from tests.pets import FOLDER, KEEPERS, PETS_EACH, pets
 
 KEEPER = {"name": "keeper", "count": KEEPERS, "claims": {"role": "role_readwrite", "user_type": "tenant-{n}"}}

@@ -25,8 +25,9 @@ from loadcheck.scenario.load import load
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.stack import Program
 from loadcheck.scenario.target import Target
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.processes import children
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import PATIENCE_S, history
 from tests.pets import FOLDER, pets
 from tests.run.test_run import SCENARIO, Enough, Told, never, until

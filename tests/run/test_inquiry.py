@@ -27,7 +27,8 @@ from loadcheck.run.inquiry.suspects import suspects
 from loadcheck.run.parts import Parts, put_together
 from loadcheck.scenario.load import load
 from loadcheck.scenario.target import Target
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import SCENARIOS
 from tests.run.test_run import SCENARIO, Told, run
 from tests.run.test_writes import HEAD, LEFT

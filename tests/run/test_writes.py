@@ -26,7 +26,8 @@ from loadcheck.run.run import Ended
 from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.load import load
 from loadcheck.scenario.writes import Does, Table
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import SCENARIOS
 from tests.pets import pets
 from tests.run.test_run import Told, run

@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 
-from loadcheck.stack.stack import embedded
+from loadcheck.stack.construction import embedded
 from tests.pets import FOLDER, pets
 
 

@@ -14,10 +14,10 @@ import pytest
 
 from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
 from loadcheck.stack import launch
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.launch import Launcher
 from loadcheck.stack.ports import LOOPBACK, PortTaken
 from loadcheck.stack.processes import Order, processes
-from loadcheck.stack.stack import embedded
 from tests.pets import FOLDER, pets
 
 CRASH = "{python} -c 'import sys; print(sys.argv[1]); print(sys.argv[2]); sys.exit(3)' {database} {folder} {port}"

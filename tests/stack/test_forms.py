@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from loadcheck.errors import UsageProblem
 from loadcheck.scenario.target import Algorithm
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.postgrest import rest_settings
 from loadcheck.stack.programs import POSTGREST, Finder
-from loadcheck.stack.stack import embedded
 from tests.pets import FOLDER, pets
 from tests.stack.asking import ask, console, pets_of
 

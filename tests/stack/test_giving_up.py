@@ -7,7 +7,8 @@ import pytest
 
 from loadcheck.engine.randomness import source
 from loadcheck.scenario.fault import Fault, FaultKind
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
 from tests.pets import FOLDER, pets
 from tests.stack.asking import pets_of
 

@@ -21,8 +21,8 @@ import pytest
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.stack import warden
 from loadcheck.stack.account import enterable, runnable
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.processes import processes
-from loadcheck.stack.stack import embedded
 from tests.pets import FOLDER, pets
 from tests.stack.watching import alive, becomes, parent
 

@@ -11,9 +11,10 @@ import pytest
 
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.scenario.fault import FaultKind
+from loadcheck.stack.construction import embedded
 from loadcheck.stack.ports import LOOPBACK
 from loadcheck.stack.renewal import Renewal
-from loadcheck.stack.stack import EmbeddedStack, embedded
+from loadcheck.stack.stack import EmbeddedStack
 from tests.pets import FOLDER, pets
 
 if TYPE_CHECKING:

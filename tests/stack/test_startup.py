@@ -1,6 +1,6 @@
 """A stack tells of its programs while it comes up."""
 
-from loadcheck.stack.stack import embedded
+from loadcheck.stack.construction import embedded
 from tests.pets import FOLDER, pets
 
 
