@@ -22,10 +22,14 @@ ENDLESS = (
 )
 
 
-def scraped(port: int) -> dict[tuple[str, ...], float]:
+def served(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        text = answer.read().decode()
-    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+        return str(answer.read().decode())
+
+
+def scraped(port: int) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(served(port))
+    samples = (sample for family in families for sample in family.samples)
     return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
 
 

@@ -7,13 +7,17 @@ which does what `run` does. The secrets of a `selftest` are its own, so that onl
 import asyncio
 import gzip
 import re
+import signal
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from loadcheck.cli.report import command as report
+from loadcheck.stack.ports import free_ports
 from loadcheck.stack.stack import EmbeddedStack
-from tests.cli.command import loadcheck
+from tests.cli.command import PATIENCE_S, loadcheck, read_until, started
+from tests.cli.test_metrics import ENDLESS, scraped, served
+from tests.stack.watching import becomes
 
 GATEWAY_KEY = "hunter2-key-of-the-gateway"
 FORMATS = tuple(name for name in (option.name for option in report.params) if name not in {"run", "github"})
@@ -39,6 +43,18 @@ def content(path: Path) -> bytes:
     """Return what a file says, also one whose gzip members were appended one after another."""
     data = path.read_bytes()
     return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+def watched(*options: object, cwd: Path, **given: str) -> dict[str, bytes]:
+    """Return what a run serves as metrics while it goes on and has found something, and what it prints."""
+    (port,) = free_ports(1)
+    with started("run", *options, *ENDLESS, "--metrics", port, cwd=cwd, **given) as process:
+        printed = read_until(process, "on: concurrency 4")
+        assert becomes(lambda: scraped(port)["loadcheck_findings_total",] > 0)
+        metrics = served(port)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=PATIENCE_S)
+    return {"metrics": metrics.encode(), "run --metrics": f"{printed}{rest}".encode()}
 
 
 async def test_no_token_secret_or_password_is_in_any_output(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
@@ -76,6 +92,9 @@ async def test_no_token_secret_or_password_is_in_any_output(pets_stack: Embedded
         await call("doctor", scenario, "--url", pets_stack.url, "--pooled", pets_stack.pooled_database, *options)
     for change in ("load.short.requests=0", "target.jwt.algorithm=RS256", "target.url=127.0.0.1"):
         await call("run", scenario, "--url", pets_stack.url, "--set", change)
+
+    aimed = (scenario, "--url", pets_stack.url, "--out", out / "watched")
+    told |= await asyncio.to_thread(partial(watched, *aimed, cwd=tmp_path, **given))
 
     produced = {str(path.relative_to(out)): content(path) for path in out.rglob("*") if path.is_file()}
     for name in ("run/F1/reproduce.sh", "run-summary.md", "drafted.yaml", "compare.json", "recheck.html"):
