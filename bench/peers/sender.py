@@ -22,9 +22,10 @@ from aiohttp import ClientSession
 from loadcheck.clock import SystemClock
 from loadcheck.engine.draws import Draws
 from loadcheck.engine.engine import Engine
-from loadcheck.engine.events import Draw, Ended, Event
+from loadcheck.engine.events import Answer, Draw, Ended, Event
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Composer, Headers, Message
+from loadcheck.engine.transport import Transport
 from loadcheck.engine.transports import transport_to
 from loadcheck.identity.population import populate
 from loadcheck.judge.stamp import nonce_of
@@ -34,23 +35,55 @@ from loadcheck.scenario.target import Target
 from peers.target import CALLERS, PATH, fields
 
 
-async def sent(call: Callable[[], Awaitable[None]], seconds: float) -> dict[str, float]:
-    """Return how often a second it can be called by all callers together, and what one call costs."""
-    began, used, count = time.perf_counter(), time.process_time(), 0
-
-    async def caller() -> None:
-        nonlocal count
-        while time.perf_counter() < began + seconds:
-            await call()
-            count += 1
-
-    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+async def measured(sending: Awaitable[int]) -> dict[str, float]:
+    """Return how often a second something is sent, and what one sending costs; it returns how often it has sent."""
+    began, used = time.perf_counter(), time.process_time()
+    count = await sending
     elapsed, used = time.perf_counter() - began, time.process_time() - used
     return {"rate": count / elapsed, "cpu_us": used / count * 1e6}
 
 
+async def called(call: Callable[[], Awaitable[None]], seconds: float) -> int:
+    """Have every caller call again and again, and return how often they did."""
+    count, until = 0, time.perf_counter() + seconds
+
+    async def caller() -> None:
+        nonlocal count
+        while time.perf_counter() < until:
+            await call()
+            count += 1
+
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    return count
+
+
+async def carried(transport: Transport, message: Message, seconds: float) -> int:
+    """Have a transport carry a message as often as it can, and return how often: each answer sends the next at once."""
+    count, callers, until = 0, CALLERS, time.perf_counter() + seconds
+    over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def landed(came: Answer | Exception) -> None:
+        nonlocal count, callers
+        if over.done():
+            return
+        if not isinstance(came, Answer):
+            over.set_exception(came)
+            return
+        count += 1
+        if time.perf_counter() < until:
+            transport.begin(message, landed)
+            return
+        callers -= 1
+        if not callers:
+            over.set_result(count)
+
+    for _ in range(CALLERS):
+        transport.begin(message, landed)
+    return await over
+
+
 async def driven(scenario: Scenario, seconds: float) -> dict[str, float]:
-    """Return the same of the engine of a run, where nobody looks at what it tells."""
+    """Measure the engine of a run, where nobody looks at what it tells."""
     transport, clock, count = transport_to(scenario.target, SystemClock()), SystemClock(), 0
     phases = [phase.model_copy(update={"duration": seconds}) for phase in scenario.load]
     population = populate(scenario, {})
@@ -71,11 +104,14 @@ async def driven(scenario: Scenario, seconds: float) -> dict[str, float]:
         emit=drop,
         seed=1,
     )
-    began, used = time.perf_counter(), time.process_time()
-    await engine.run()
-    elapsed, used = time.perf_counter() - began, time.process_time() - used
+
+    async def run() -> int:
+        await engine.run()
+        return count
+
+    figures = await measured(run())
     await transport.close()
-    return {"rate": count / elapsed, "cpu_us": used / count * 1e6}
+    return figures
 
 
 async def unprepared(_draws: Sequence[Draw]) -> None:
@@ -95,15 +131,11 @@ async def main(way: str, url: str, seconds: float, scenario: Path) -> dict[str, 
                 async with session.get(url, headers=headers) as answer:
                     await answer.read()
 
-            return await sent(get, seconds)
+            return await measured(called(get, seconds))
     message = Message("GET", url, Headers(headers))
     transport = transport_to(Target.model_validate({"transport": way}), SystemClock())
-
-    async def send() -> None:
-        await transport.send(message)
-
     try:
-        return await sent(send, seconds)
+        return await measured(carried(transport, message, seconds))
     finally:
         await transport.close()
 
