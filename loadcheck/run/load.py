@@ -1,10 +1,9 @@
 """The load of a run: the engine at work, with everything that judges beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
-from random import Random
 from typing import Final
 
 from loadcheck.clock import Clock
@@ -23,8 +22,8 @@ from loadcheck.record.windows import Windows
 from loadcheck.run.desk import Desk
 from loadcheck.run.faults.aborts import Aborts
 from loadcheck.run.faults.cold import ColdBackends
-from loadcheck.run.faults.command_fault import CommandFault
-from loadcheck.run.faults.faults import Break, Faults
+from loadcheck.run.faults.faults import Break, Breakage
+from loadcheck.run.faults.oracle_disconnect import OracleDisconnect
 from loadcheck.run.faults.powers import Renew
 from loadcheck.run.faults.refused_tokens import RefusedTokens
 from loadcheck.run.interruption import Interruption
@@ -36,7 +35,7 @@ from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.undisturbed import undisturbed
 from loadcheck.run.upkeep import Upkeep
-from loadcheck.scenario.fault import Fault, FaultKind
+from loadcheck.scenario.fault import FaultKind
 from loadcheck.tasks import ungrouped
 
 # How long answers may still be looked at again after the last one: a slow oracle must not hold a run for ever.
@@ -70,7 +69,7 @@ class Load:
         parts: Parts,
         judging: Judging,
         desk: Desk,
-        faults: Faults,
+        faults: Breakage,
         audit: Audit,
         *,
         seed: int,
@@ -125,8 +124,9 @@ class Load:
             observer.finished()
 
     def stop(self) -> None:
-        """Send nothing more; `run` returns once what is under way is judged."""
+        """Send nothing more, and mend what is broken; `run` returns once what is under way is judged."""
         self._engine.stop()
+        self._faults.end()
 
     def generator(self) -> dict[str, float | None]:
         """Return what loadcheck itself used and missed, and by how much it was late."""
@@ -151,7 +151,7 @@ class Load:
                 await self._engine.run()
                 # What is broken is mended before anybody is asked again.
                 cooling.cancel()
-                breaking.cancel()
+                self._faults.end()
                 await asyncio.wait([breaking])
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SETTLING_S):
@@ -176,18 +176,11 @@ class Load:
 
     def _ours(self) -> Mapping[FaultKind, Break]:
         """Return what makes the faults that strike loadcheck's own side."""
-        parts = self._parts
         return {
             FaultKind.ABORT: self._aborts.aborting,
             FaultKind.EXPIRE_TOKENS: self._refused.expiring,
-            FaultKind.ORACLE_DISCONNECT: self._disconnecting,
-            FaultKind.RUN: CommandFault(parts.prepared.scenario.target, parts.folder).breaking,
+            FaultKind.ORACLE_DISCONNECT: OracleDisconnect(self._parts.database).breaking,
         }
-
-    @asynccontextmanager
-    async def _disconnecting(self, _fault: Fault, _chance: Random) -> AsyncIterator[None]:
-        self._parts.database.disconnect()
-        yield
 
     def _compose(self, draw: Draw) -> Message:
         refused = self._refused.choose(draw)

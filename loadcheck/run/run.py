@@ -25,9 +25,10 @@ from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
 from loadcheck.run.cut_short import findings_first
 from loadcheck.run.desk import Desk
+from loadcheck.run.faults.command_fault import CommandFault
 from loadcheck.run.faults.fault_figures import told_faults, unmade_faults
 from loadcheck.run.faults.faults import Faults
-from loadcheck.run.faults.powers import Powers, Renew
+from loadcheck.run.faults.powers import Powers
 from loadcheck.run.figures import figures
 from loadcheck.run.halt import Halt
 from loadcheck.run.inquiry.aftermath import look_into
@@ -47,6 +48,7 @@ from loadcheck.run.preparing.sameness import alike, alike_sentences, stored_alik
 from loadcheck.run.workers.crew import Crew
 from loadcheck.run.workers.hands import hired
 from loadcheck.run.workers.messages import Job
+from loadcheck.scenario.fault import FaultKind
 from loadcheck.scenario.load import LoadedScenario
 
 _NO_POWERS: Final = Powers()
@@ -160,8 +162,10 @@ class Run:
         )
 
     def _faults(self) -> Faults:
-        scenario, powers = self._scenario, self._powers
-        return Faults(scenario.faults, powers.breaks, self._observer, self._clock, self._options.seed)
+        scenario = self._scenario
+        command = CommandFault(scenario.target, self._loaded.folder)
+        breaks = {**self._powers.breaks, FaultKind.RUN: command.breaking}
+        return Faults(scenario.faults, breaks, self._observer, self._clock, self._options.seed)
 
     def _told_alike(self, prepared: Prepared) -> list[StoredAlike]:
         """Tell, before anything is sent, whom no answer could tell apart."""
@@ -197,15 +201,15 @@ class Run:
         self, folder: RunFolder, parts: Parts, judging: Judging, desk: Desk, faults: Faults, audit: Audit
     ) -> AsyncIterator[Load | Crew]:
         """Yield what sends, ready to begin."""
-        seed, workers = self._options.seed, self._options.workers
+        seed, workers, renew = self._options.seed, self._options.workers, self._powers.renew
         if workers == 1:
-            yield Load(parts, judging, desk, faults, audit, seed=seed, clock=self._clock, renew=self._renew)
+            yield Load(parts, judging, desk, faults, audit, seed=seed, clock=self._clock, renew=renew)
             return
         known, path = parts.prepared.known, folder.path.absolute()
         shares = [Share(index, workers) for index in range(workers)]
         async with hired([Job(self._loaded, share, seed, self._started, path, known) for share in shares]) as hands:
             self._observer.step(f"{workers} workers are ready")
-            yield Crew(hands, parts, judging, desk, self._clock)
+            yield Crew(hands, parts, judging, desk, faults, seed=seed, clock=self._clock, renew=renew)
 
     async def _load(
         self, parts: Parts, judging: Judging, desk: Desk, faults: Faults, audit: Audit, load: Load | Crew
@@ -242,16 +246,11 @@ class Run:
     def _blind_spots(self, prepared: Prepared) -> Iterator[str]:
         return blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
 
-    @property
-    def _renew(self) -> Renew | None:
-        """What makes the backends anew; workers have no hold on them."""
-        return self._powers.renew if self._options.workers == 1 else None
-
     def _never_cold(self) -> Iterator[str]:
         hunt = self._scenario.hunt
-        if hunt.share and hunt.cold and not self._scenario.planned and self._renew is None:
-            why = "with several workers" if self._options.workers > 1 else "but by the embedded stack's PgBouncer"
-            yield f"what leaks at a backend's first use: backends are not made anew {why}"
+        if hunt.share and hunt.cold and not self._scenario.planned and self._powers.renew is None:
+            why = "backends are not made anew but by the embedded stack's PgBouncer"
+            yield f"what leaks at a backend's first use: {why}"
 
     async def _explain(self, parts: Parts, desk: Desk) -> None:
         there = self._interruption.code is None and self._powers.lookout.problem is None

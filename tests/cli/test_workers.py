@@ -3,15 +3,18 @@
 import os
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import PATIENCE_S, SCENARIOS, bad_tokens_weigh, history, loadcheck, read_until, started, summary
 from tests.cli.processes import descendants, gone
+from tests.stack.watching import becomes
 
 PETS = SCENARIOS / "pets.yaml"
 SHORT = (
@@ -118,6 +121,80 @@ def test_workers_end_with_a_run_that_is_killed(tmp_path: Path, running: subproce
     running.wait(PATIENCE_S)
     assert gone(workers)
     assert loadcheck("recheck", tmp_path / "run").code == 2
+
+
+FAULTS = """
+stack: {pooler: {mode: transaction, size: 4, server_login_retry: 1}}
+faults:
+  - {do: abort, share: 20%}
+  - {do: expire-tokens, share: 20%}
+  - {do: oracle-disconnect, at: 0.1s}
+  - {do: terminate-backends, at: 0.3s, every: 0.4s}
+  - {do: postgrest-restart, at: 1s}
+  - {do: rotate-jwt-secret, at: 3s, share: 50%}
+  - {do: run, at: 0.2s, for: 0.2s, start: "touch broken", stop: "touch {folder}/mended"}
+load: [{name: crowd, concurrency: 8, duration: 6s}]
+"""
+
+
+def test_faults_strike_all_workers_alike_and_are_nobodys_violation(tmp_path: Path) -> None:
+    scenario = yaml.safe_load(SCENARIO) | yaml.safe_load(FAULTS)
+    scenario["stack"]["sql"] = [str(SCENARIOS / "pets.sql")]
+    (tmp_path / "pets.yaml").write_text(yaml.safe_dump(scenario))
+    ended = loadcheck("run", tmp_path / "pets.yaml", "--workers", 2, "--out", tmp_path / "run")
+    assert ended.code == 0, ended.text
+    told, lines = summary(tmp_path / "run"), history(tmp_path / "run")
+    assert counted(told) == len(lines)
+    tolls = {toll["do"]: toll for toll in told["faults"]}
+    assert {name for name, toll in tolls.items() if not toll["times"] or toll["failed"]} == set()
+    struck = {name for name, toll in tolls.items() if toll["recovered"]}
+    assert struck == {"terminate-backends", "postgrest-restart", "rotate-jwt-secret", "run"}
+    assert tolls["terminate-backends"]["times"] > 5
+    assert {(tmp_path / name).exists() for name in ("broken", "mended")} == {True}
+    for worker in (0, 1):
+        own = Counter((line.get("fault"), line["verdict"]) for line in lines if line["seq"] % 2 == worker)
+        assert own["expire-tokens", "ok"] > 0
+        assert own["rotate-jwt-secret", "ok"] > 0
+        assert any(fault == "terminate-backends" for fault, _ in own)
+    again = loadcheck("recheck", tmp_path / "run")
+    assert again.code == 0, again.text
+
+
+def test_an_old_token_that_is_still_taken_is_found_by_workers(tmp_path: Path) -> None:
+    leak, out = SCENARIOS / "leaks/H1/leak.yaml", tmp_path / "run"
+    ended = loadcheck("run", leak, "--seed", 1, "--workers", 2, "--no-reproduce", "--out", out)
+    assert ended.code == 1, ended.text
+    assert {one["symptom"] for one in summary(out)["findings"]} == {"accepted-token"}
+
+
+def test_workers_hunt_at_fresh_backends_too(tmp_path: Path) -> None:
+    short = ("--set", "load.alone.requests=40", "--set", "load.crowd.requests=3000")
+    hunting = ("--set", "hunt.share=100%", "--set", "hunt.cold=20%", "--set", "hunt.aborts=0")
+    fixed, out = SCENARIOS / "leaks/A1/fixed.yaml", tmp_path / "run"
+    ended = loadcheck("run", fixed, *short, *hunting, "--workers", 2, "--out", out)
+    assert ended.code == 0, ended.text
+    told = summary(out)
+    assert told["coverage"]["backends"] > 4
+    assert not any("first use" in spot for spot in told["blind_spots"])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_mends_what_is_broken_at_once(workers: int, tmp_path: Path, pets_stack: EmbeddedStack) -> None:
+    """What is under way hangs until then: here at a PostgreSQL that stands still."""
+    fault = {"do": "run", "at": "0.5s", "for": "10m", "start": "sh stop.sh STOP", "stop": "sh stop.sh CONT"}
+    scenario = yaml.safe_load(SCENARIO) | {"faults": [fault], "target": {"timeout": "10m"}}
+    (tmp_path / "pets.yaml").write_text(yaml.safe_dump(scenario))
+    (tmp_path / "stop.sh").write_text(f"kill -$1 {pets_stack.pids['pgbouncer']} && touch $1")
+    secret = pets_stack.jwt.secret.get_secret_value()
+    target = ("--url", pets_stack.url, "--database", pets_stack.database, "--jwt-secret", secret)
+    out = ("--workers", workers, "--out", tmp_path / "run")
+    with started("run", tmp_path / "pets.yaml", *target, *out) as process:
+        assert becomes((tmp_path / "STOP").exists)
+        process.send_signal(signal.SIGINT)
+        read_until(process, "verdict: ")
+        assert process.wait(PATIENCE_S) == 130
+    assert (tmp_path / "CONT").exists()
+    assert not any(line.get("lost") for line in history(tmp_path / "run"))
 
 
 def test_what_one_process_must_keep_track_of_is_refused(tmp_path: Path) -> None:

@@ -22,7 +22,11 @@ class ColdBackends:
     def sending(self, draw: Draw) -> None:
         """Take note of a draw that is to find fresh backends."""
         if draw.cold:
-            self._wanted.set()
+            self.want()
+
+    def want(self) -> None:
+        """Have backends made anew, once more or as soon as that can be."""
+        self._wanted.set()
 
     async def run(self) -> None:
         """Make backends anew as often as it is wanted, until cancelled."""

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 from loadcheck.clock import Clock
 from loadcheck.engine.randomness import source
@@ -24,11 +24,43 @@ Yields the new key where the fault has changed it.
 Raises EnvironmentProblem where it cannot be made.
 """
 
+Around = Callable[[int], AbstractAsyncContextManager[None]]
+"""What is to be done before a fault, by its index, is made, and once it is mended."""
+
+Rotated = Callable[[Fault, Jwt], None]
+"""Told of a new key as soon as the target knows it."""
+
 _TOLD: Final = 5  # occurrences of each fault that are told as they happen
 
 
+class Breakage(Protocol):
+    """What strikes while a load is on.
+
+    Attributes:
+        recovery: Knows under which fault an exchange was made, and how the target recovered.
+        breaking: Knows which faults are on.
+    """
+
+    recovery: Recovery
+    breaking: Breaking
+
+    def started(self, at: float) -> None:
+        """Count time from the first phase's start, which was `at` by the run's clock."""
+
+    async def run(self, ours: Mapping[FaultKind, Break], rotated: Rotated) -> None:
+        """Have faults strike until the `end`, or until cancelled; what is broken then is mended first.
+
+        Args:
+            ours: What makes the faults of loadcheck's own sending and reading.
+            rotated: Told of a new key.
+        """
+
+    def end(self) -> None:
+        """Let nothing strike any more."""
+
+
 class Faults:
-    """Makes the scenario's faults.
+    """Makes the scenario's faults, each at its times.
 
     Args:
         faults: The scenario's.
@@ -56,6 +88,7 @@ class Faults:
         self._clock = clock
         self._seed = seed
         self._zero: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._keeping: list[asyncio.Task[None]] = []
         for fault in faults:
             if fault.do not in OURS and fault.do not in breaks:
                 raise UsageProblem(
@@ -68,18 +101,27 @@ class Faults:
         if not self._zero.done():
             self._zero.set_result(at)
 
-    async def run(self, ours: Mapping[FaultKind, Break], rotated: Callable[[Fault, Jwt], None]) -> None:
-        """Make every fault at its times until cancelled; what is broken then is mended first.
+    async def run(
+        self, ours: Mapping[FaultKind, Break], rotated: Rotated, around: Around = lambda _: nullcontext()
+    ) -> None:
+        """Make every fault at its times until the `end`, or until cancelled; what is broken then is mended first.
 
         Args:
             ours: What makes the faults of loadcheck's own sending and reading.
             rotated: Told of a new key as soon as the target knows it.
+            around: What else is to be done for each, by default nothing.
         """
         self._breaks = {**self._breaks, **ours}
         self._rotated = rotated
+        self._around = around
         async with asyncio.TaskGroup() as tasks:
-            for index, fault in enumerate(self._faults):
-                tasks.create_task(self._keep(index, fault))
+            self._keeping = [tasks.create_task(self._keep(*each)) for each in enumerate(self._faults)]
+
+    def end(self) -> None:
+        """Let no fault happen any more, and mend what is broken; then `run` returns."""
+        for task in self._keeping:
+            if not task.cancelling():  # the mending itself must not be
+                task.cancel()
 
     async def _keep(self, index: int, fault: Fault) -> None:
         zero = await self._zero
@@ -99,7 +141,7 @@ class Faults:
             self._observer.step(f"fault: {fault.label}{_often(toll.times, fault)}")
         window = self.recovery.begin(index, self._clock.now() - zero) if fault.of_the_target else None
         try:
-            async with self._broken(fault, chance) as jwt:
+            async with self._around(index), self._broken(fault, chance) as jwt:
                 if jwt is not None:
                     self._rotated(fault, jwt)
                 await self._clock.sleep(occurrence.ends - occurrence.begins)

@@ -1,7 +1,7 @@
 """Under which fault an exchange was, and how long the target took to recover from each."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +29,7 @@ class Window:
 
     Attributes:
         fault: Index into the scenario's faults.
+        nth: Which of that fault's windows it is, from 0.
         began: When it began.
         ended: When it was over; None as long as it is not.
         recovered: When the first right answer came to what was sent after that, refusals of tokens left out; None as
@@ -36,6 +37,7 @@ class Window:
     """
 
     fault: int
+    nth: int
     began: float
     ended: float | None = None
     recovered: float | None = None
@@ -90,6 +92,7 @@ class Recovery:
         self._faults = faults
         self._recovered = recovered
         self.tolls = [Toll() for _ in faults]
+        self._begun: Counter[int] = Counter()
         self._windows: deque[Window] = deque(maxlen=_KEPT)
         self._excusing_until = -math.inf
         self._awaiting: list[Window] = []
@@ -100,7 +103,8 @@ class Recovery:
 
     def begin(self, fault: int, now: float) -> Window:
         """Open a window."""
-        window = Window(fault, now)
+        window = Window(fault, self._begun[fault], now)
+        self._begun[fault] += 1
         self._windows.append(window)
         self._look()
         return window
@@ -123,13 +127,18 @@ class Recovery:
         # The latest gives its name, unless it is another one that excuses.
         return next((each for each in told if each.ruling is not verdict.ruling), next(iter(told), verdict))
 
+    def heard(self, fault: int, nth: int, took: float) -> None:
+        """Take another process's word for it that the target had recovered, so many seconds after a window's end."""
+        for window in [one for one in self._awaiting if (one.fault, one.nth) == (fault, nth)]:
+            self._heal(window, took)
+
     def _recover(self, exchange: Exchange) -> None:
         for window in [one for one in self._awaiting if one.ended is not None and exchange.sent >= one.ended]:
-            self._awaiting.remove(window)
-            window.recovered = exchange.done
-            self._count(window, exchange.done - (window.ended or 0.0))
+            self._heal(window, exchange.done - (window.ended or 0.0))
 
-    def _count(self, window: Window, took: float) -> None:
+    def _heal(self, window: Window, took: float) -> None:
+        self._awaiting.remove(window)
+        window.recovered = (window.ended or 0.0) + took
         toll = self.tolls[window.fault]
         toll.recoveries += took <= GRACE_S
         toll.slowest = max(toll.slowest or 0.0, took)

@@ -24,7 +24,5 @@ def _reasons(scenario: Scenario) -> Iterator[str]:
     writing = [request.name for request in scenario.requests if not request.safe]
     if writing:
         yield f"writes ({', '.join(map(repr, writing))})"
-    if scenario.faults:
-        yield "has faults"
     if scenario.planned:
         yield "lists its exchanges in their order"

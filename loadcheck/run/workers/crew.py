@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, nullcontext, suppress
 from itertools import chain, zip_longest
 from typing import Final
 
@@ -14,6 +14,11 @@ from loadcheck.record.generator import Generator
 from loadcheck.record.sampler import Sampler
 from loadcheck.record.windows import Windows
 from loadcheck.run.desk import Desk
+from loadcheck.run.faults.cold import ColdBackends
+from loadcheck.run.faults.faults import Break, Faults
+from loadcheck.run.faults.oracle_disconnect import OracleDisconnect
+from loadcheck.run.faults.powers import Renew
+from loadcheck.run.faults.refused_tokens import RefusedTokens
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.judging import Judging
 from loadcheck.run.load import STOPPING, broken_threshold
@@ -22,8 +27,10 @@ from loadcheck.run.parts import Parts
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.upkeep import Upkeep
 from loadcheck.run.workers.hands import Hands
-from loadcheck.run.workers.messages import Begin, Look, Report, Stop
+from loadcheck.run.workers.messages import Begin, Cool, Look, Mended, Recovered, Report, Rotated, Settle, Stop, Strike
 from loadcheck.run.workers.uses import Confluence
+from loadcheck.scenario.fault import Fault, FaultKind
+from loadcheck.scenario.target import Jwt
 from loadcheck.tasks import ungrouped
 
 _EVERY_S: Final = 1.0
@@ -40,17 +47,35 @@ class Crew:
         parts: The run's own, which watch the clocks.
         judging: Where canaries and coverage go; it judges nothing itself.
         desk: Where everything else goes.
+        faults: What breaks meanwhile, of which the workers are told.
+        seed: The run's.
         clock: The run's clock.
+        renew: Has the pooler make its connections anew; None where that cannot be.
 
     Attributes:
         windows: Measures the thresholds that must hold in windows.
     """
 
-    def __init__(self, hands: Hands, parts: Parts, judging: Judging, desk: Desk, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913 -- each is one thing that goes on during the load
+        self,
+        hands: Hands,
+        parts: Parts,
+        judging: Judging,
+        desk: Desk,
+        faults: Faults,
+        *,
+        seed: int,
+        clock: Clock,
+        renew: Renew | None,
+    ) -> None:
         self._hands = hands
         self._parts = parts
         self._judging = judging
         self._desk = desk
+        self._faults = faults
+        self._strikes = 0
+        self._refused = RefusedTokens(parts.prepared, parts.folder, clock, seed)
+        self._cold = ColdBackends(renew)
         self._clock = clock
         self._generator = _Together(hands)
         self._confluence = Confluence(judging.coverage)
@@ -65,7 +90,8 @@ class Crew:
         """
         self._began = self._clock.now()
         interruption.soften(self._interrupt)
-        gauges = Gauges(self._now, self._in_flight, self._judging.coverage.reached)
+        reached, on = self._judging.coverage.reached, self._faults.recovery.on
+        gauges = Gauges(self._now, self._in_flight, reached, faults=on)
         self._desk.halt.arm(self.stop)
         observer.started(self._desk.tally, gauges)
         try:
@@ -73,6 +99,7 @@ class Crew:
         except asyncio.CancelledError:
             interruption.forgive()
             self._hands.tell(Stop())
+            self._hands.tell(Settle())
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LEAVING_S):
                     await self._over()
@@ -81,8 +108,9 @@ class Crew:
         self._conclude()
 
     def stop(self) -> None:
-        """Have nothing more sent; `run` returns once what is under way is judged."""
+        """Have nothing more sent, and what is broken mended; `run` returns once what is under way is judged."""
         self._hands.tell(Stop())
+        self._faults.end()
 
     def generator(self) -> dict[str, float | None]:
         """Return what loadcheck itself used and missed, in all its processes, and by how much the latest was late."""
@@ -93,13 +121,24 @@ class Crew:
     async def _to_the_end(self) -> None:
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(each) for each in (self._sample(), self._mind(), self._upkeep())]
+                beside = [self._sample(), self._mind(), self._upkeep(), self._cold.run(), self._hear()]
+                minding = [tasks.create_task(each) for each in beside]
+                breaking = tasks.create_task(self._faults.run(self._ours(), self._rotated, self._announced))
                 for phase in range(len(self._desk.tally.scenario.load)):
-                    await self._hands.until(lambda hand, phase=phase: hand.waiting >= phase)  # type: ignore[misc]
+                    await self._waiting(phase)
                     self._hands.tell(Begin(phase))
+                    self._faults.started(self._clock.now())
+                await self._waiting(len(self._desk.tally.scenario.load))
+                # What is broken is mended before anybody is asked again.
+                self._faults.end()
+                await asyncio.wait([breaking])
+                self._hands.tell(Settle())
                 await self._over()
-                for task in beside:
+                for task in minding:
                     task.cancel()
+
+    async def _waiting(self, phase: int) -> None:
+        await self._hands.until(lambda hand: hand.waiting >= phase)
 
     async def _over(self) -> None:
         await self._hands.until(lambda hand: hand.over)
@@ -118,11 +157,45 @@ class Crew:
         """Where a worker is lost, have the others end in order: what they would still send is no longer the run."""
         await self._hands.until_lost()
         self._desk.observer.step(f"stopping: {self._lost()[0]}")
-        self._hands.tell(Stop())
+        self.stop()
+
+    async def _hear(self) -> None:
+        """Do what workers ask for, and take their word for it that the target has recovered."""
+        while True:
+            match await self._hands.news.get():
+                case Recovered(fault=fault, nth=nth, took=took):
+                    self._faults.recovery.heard(fault, nth, took)
+                case Cool():
+                    self._cold.want()
+
+    def _ours(self) -> Mapping[FaultKind, Break]:
+        """Return what makes the faults of loadcheck's own side here: the workers, told of each, send and read."""
+        return {
+            FaultKind.ABORT: lambda _fault, _chance: nullcontext(),
+            FaultKind.EXPIRE_TOKENS: lambda _fault, _chance: nullcontext(),
+            FaultKind.ORACLE_DISCONNECT: OracleDisconnect(self._parts.database).breaking,
+        }
+
+    @asynccontextmanager
+    async def _announced(self, fault: int) -> AsyncIterator[None]:
+        """Have all workers know of a fault from before its beginning until after its end."""
+        self._strikes += 1
+        strikes = self._strikes
+        self._hands.tell(Strike(fault))
+        try:
+            await self._hands.until(lambda hand: hand.braced >= strikes)
+            yield
+        finally:
+            self._hands.tell(Mended(fault))
+
+    def _rotated(self, fault: Fault, jwt: Jwt) -> None:
+        self._refused.rotated(fault, jwt)
+        self._hands.tell(Rotated(fault, jwt))
 
     async def _sample(self) -> None:
         """Have everybody report at once, every second, for as long as it runs."""
-        sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator)
+        faults = self._faults.breaking.lately
+        sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator, faults)
         sampling = Sampling(
             sampler, self._desk.series, self._in_flight, self._clock, self.windows, self._now, self._broken
         )

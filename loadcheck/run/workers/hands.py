@@ -12,7 +12,7 @@ from loadcheck.errors import EnvironmentProblem, ExitCode, LoadcheckError
 from loadcheck.judge.findings import Findings
 from loadcheck.record.coverage import Use
 from loadcheck.run.workers.line import Line
-from loadcheck.run.workers.messages import Failed, Finished, Job, Report, Waiting
+from loadcheck.run.workers.messages import Braced, Cool, Failed, Finished, Job, Recovered, Report, Waiting
 from loadcheck.tasks import ungrouped
 
 _PROGRAM: Final = (sys.executable, "-m", "loadcheck.run.workers.worker")
@@ -31,7 +31,8 @@ class Hand:
         reports: How many there were.
         uses: Those reported and not yet counted.
         findings: All that it found, as far as it was told.
-        waiting: The phase that it waits for.
+        waiting: The phase that it waits for; after the last one, how many there are.
+        braced: How many faults it knows to have begun, or to be about to.
         finished: Its last words; None as long as it works, and where it ended before its time.
         lost: How it ended before its time; empty where it did not.
     """
@@ -40,11 +41,13 @@ class Hand:
     process: asyncio.subprocess.Process
     line: Line
     change: asyncio.Condition
+    news: asyncio.Queue[Recovered | Cool]
     report: Report | None = None
     findings: Findings = field(default_factory=Findings)
     reports: int = 0
     uses: list[tuple[int, Use]] = field(default_factory=list)
     waiting: int = -1
+    braced: int = 0
     finished: Finished | None = None
     lost: str = ""
 
@@ -85,7 +88,11 @@ class Hand:
     def _take(self, message: object) -> None:
         match message:
             case Waiting(phase=phase):
-                self.waiting = phase
+                self.waiting = max(self.waiting, phase)  # one that stops ends its phases after it has said so
+            case Braced():
+                self.braced += 1
+            case Recovered() | Cool():
+                self.news.put_nowait(message)
             case Report():
                 self._report(message)
             case Finished(report=report):
@@ -108,10 +115,12 @@ class Hands:
     Attributes:
         hands: Them, in order.
         change: Notified whenever one of them has told something, or has ended.
+        news: What they tell that the run does something about.
     """
 
     hands: Sequence[Hand]
     change: asyncio.Condition
+    news: asyncio.Queue[Recovered | Cool]
 
     @property
     def working(self) -> list[Hand]:
@@ -142,8 +151,9 @@ async def hired(jobs: Sequence[Job]) -> AsyncIterator[Hands]:
         LoadcheckError: one of them cannot begin, or cannot go on.
     """
     change = asyncio.Condition()
+    news: asyncio.Queue[Recovered | Cool] = asyncio.Queue()
     async with AsyncExitStack() as stack:
-        hands = Hands([await _hire(job, change, stack) for job in jobs], change)
+        hands = Hands([await _hire(job, change, news, stack) for job in jobs], change, news)
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
                 listening = [tasks.create_task(hand.listen()) for hand in hands.hands]
@@ -156,13 +166,15 @@ async def hired(jobs: Sequence[Job]) -> AsyncIterator[Hands]:
                     task.cancel()
 
 
-async def _hire(job: Job, change: asyncio.Condition, stack: AsyncExitStack) -> Hand:
+async def _hire(
+    job: Job, change: asyncio.Condition, news: asyncio.Queue[Recovered | Cool], stack: AsyncExitStack
+) -> Hand:
     # In a session of its own: what is typed at the terminal is for the run alone.
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*_PROGRAM, stdin=pipe, stdout=pipe, start_new_session=True)
     if process.stdin is None or process.stdout is None:
         raise AssertionError("a process with pipes has them")
-    hand = Hand(job.share.index + 1, process, Line(process.stdout, process.stdin), change)
+    hand = Hand(job.share.index + 1, process, Line(process.stdout, process.stdin), change, news)
     stack.push_async_callback(hand.end)
     hand.line.send(job)
     return hand

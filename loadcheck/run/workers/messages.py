@@ -13,7 +13,9 @@ from loadcheck.record.coverage import Use
 from loadcheck.record.stored import StoredKept
 from loadcheck.record.tally import Tally
 from loadcheck.run.preparing.preparation import Known
+from loadcheck.scenario.fault import Fault
 from loadcheck.scenario.load import LoadedScenario
+from loadcheck.scenario.target import Jwt
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,62 @@ class Begin:
 @dataclass(frozen=True, slots=True)
 class Look:
     """To a worker: report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """To a worker: a fault is about to happen. It is not made before all have answered that they know.
+
+    Attributes:
+        fault: Index into the scenario's faults.
+    """
+
+    fault: int
+
+
+@dataclass(frozen=True, slots=True)
+class Braced:
+    """From a worker: what it judges from now on, it judges under the fault of the last `Strike`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """To a worker: a fault has changed the key, and the target knows it."""
+
+    fault: Fault
+    jwt: Jwt = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """To a worker: a fault is over."""
+
+    fault: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """From a worker: the target gave it the right answer again.
+
+    Attributes:
+        fault: Index into the scenario's faults.
+        nth: Which of its windows, from 0.
+        took: Seconds since the fault was over.
+    """
+
+    fault: int
+    nth: int
+    took: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cool:
+    """From a worker: it is time for fresh backends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """To a worker that waits for what comes after the last phase: all faults are mended, so ask again in peace."""
 
 
 @dataclass(frozen=True, slots=True)

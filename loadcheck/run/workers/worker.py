@@ -8,6 +8,7 @@ import signal
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Self
 
 import uvloop
@@ -21,7 +22,6 @@ from loadcheck.record.series import SeriesFile
 from loadcheck.record.tally import Tally
 from loadcheck.record.truth_book import Begun
 from loadcheck.run.desk import Desk
-from loadcheck.run.faults.faults import Faults
 from loadcheck.run.halt import Halt
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.audit import Audit
@@ -29,8 +29,23 @@ from loadcheck.run.judging.judging import Judging
 from loadcheck.run.load import Load
 from loadcheck.run.observer import Gauges
 from loadcheck.run.parts import Parts, put_together
+from loadcheck.run.workers.heard_faults import HeardFaults
 from loadcheck.run.workers.line import Line, standard_line
-from loadcheck.run.workers.messages import Begin, Failed, Finished, Job, Look, Report, Stop, Waiting
+from loadcheck.run.workers.messages import (
+    Begin,
+    Cool,
+    Failed,
+    Finished,
+    Job,
+    Look,
+    Mended,
+    Report,
+    Rotated,
+    Settle,
+    Stop,
+    Strike,
+    Waiting,
+)
 from loadcheck.run.workers.uses import Uses
 from loadcheck.scenario.load import LoadedScenario
 from loadcheck.scenario.thresholds import Thresholds
@@ -113,6 +128,7 @@ class _Worker:
     judging: Judging
     uses: Uses
     load: Load
+    faults: HeardFaults
     observer: _Quiet
     interruption: Interruption
     told: int = 0
@@ -151,6 +167,8 @@ class _Worker:
                 self.gate.open(phase)
             case Look():
                 self.line.send(self._report(self._new_findings()))
+            case Strike() | Rotated() | Mended() | Settle():
+                self.faults.hear(order)
             case Stop():
                 self._stop()
 
@@ -168,7 +186,8 @@ async def work(job: Job, line: Line, clock: Clock) -> None:
     observer, loaded = _Quiet(), _own(job.loaded, job.share.of)
     with _Deaf() as interruption:
         async with put_together(loaded, clock, observer, job.known) as parts:
-            faults = Faults([], {}, observer, clock, job.seed)
+            scenario = loaded.scenario
+            faults = HeardFaults(scenario.faults, line, clock, job.seed, len(scenario.load))
             desk = _desk(job, loaded, parts, faults, observer)
             with desk.history, desk.series:
                 worker = _worker(job, line, clock, parts, desk, faults, observer, interruption)
@@ -186,7 +205,7 @@ def _own(loaded: LoadedScenario, workers: int) -> LoadedScenario:
     return replace(loaded, scenario=loaded.scenario.model_copy(update=change))
 
 
-def _desk(job: Job, loaded: LoadedScenario, parts: Parts, faults: Faults, observer: _Quiet) -> Desk:
+def _desk(job: Job, loaded: LoadedScenario, parts: Parts, faults: HeardFaults, observer: _Quiet) -> Desk:
     scenario, prepared, context = loaded.scenario, parts.prepared, parts.context
     folder = RunFolder(job.folder, job.share.index + 1)
     lines = [loaded.place("requests", index).line for index in range(len(scenario.requests))]
@@ -211,7 +230,7 @@ def _worker(  # noqa: PLR0913, PLR0917 -- what a load is made of
     clock: Clock,
     parts: Parts,
     desk: Desk,
-    faults: Faults,
+    faults: HeardFaults,
     observer: _Quiet,
     interruption: Interruption,
 ) -> _Worker:
@@ -220,8 +239,24 @@ def _worker(  # noqa: PLR0913, PLR0917 -- what a load is made of
     audit = Audit(
         parts.prepared.scenario, judging.following, parts.database, clock, observer, alone=False, found=desk.audited
     )
-    load = Load(parts, judging, desk, faults, audit, seed=job.seed, clock=clock, share=job.share, gate=gate.wait)
-    return _Worker(line, gate, desk, judging, uses, load, observer, interruption)
+    load = Load(
+        parts,
+        judging,
+        desk,
+        faults,
+        audit,
+        seed=job.seed,
+        clock=clock,
+        renew=partial(_cool, line),
+        share=job.share,
+        gate=gate.wait,
+    )
+    return _Worker(line, gate, desk, judging, uses, load, faults, observer, interruption)
+
+
+async def _cool(line: Line) -> None:
+    """Ask the run for fresh backends: the stack is in its hands."""
+    line.send(Cool())
 
 
 def _failed(error: Exception) -> Failed:
