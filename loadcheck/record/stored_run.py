@@ -1,5 +1,6 @@
 """A stored run, read back from its folder: all that a report is made from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,12 +18,15 @@ class StoredRun:
     Attributes:
         folder: Where it was read from.
         series: What happened in each second; empty for a run of an older version.
+        wrong: When violations were, in seconds after the run's start, where that was found out anew; None where the
+            history's own verdicts tell.
     """
 
     folder: Path
     summary: Summary
     findings: list[StoredFinding]
     series: list[Sample]
+    wrong: Sequence[float] | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self:

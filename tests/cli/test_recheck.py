@@ -13,6 +13,7 @@ from loadcheck.record.chunk_file import ChunkFile
 from loadcheck.record.chunks import MARK
 from loadcheck.record.stored import Summary
 from loadcheck.record.stored_chunks import StoredChunks
+from loadcheck.report.html.violations import violations
 from loadcheck.run.stored.recheck import recheck
 from tests.cli.command import SCENARIOS, history, loadcheck, read_until, started, summary
 from tests.soak import kill_at_random
@@ -20,6 +21,7 @@ from tests.stack.watching import becomes
 
 Record = dict[str, Any]
 
+_MS = 0.001
 A1 = SCENARIOS / "leaks" / "A1"
 SHORT = (
     *("--set", "load=[{name: alone, concurrency: 1, requests: 100}, {name: crowd, concurrency: 8, requests: 300}]"),
@@ -107,6 +109,13 @@ def test_every_exchange_is_judged_and_no_verdict_believed(leak: Path) -> None:
     assert again["exit_code"] == 1
     wrong = summary(leak)["exchanges"]["violation"]
     assert f"{wrong} verdicts differ from the run's own" in again["reasons"][-1]
+
+
+def test_violations_stand_in_the_page_where_they_are_by_the_verdicts_of_now(leak: Path) -> None:
+    before = violations(recheck(leak), _MS)
+    assert len(before) > len(summary(leak)["findings"])
+    edit(leak / "history.ndjson.gz", lambda line: line.update(verdict="ok", symptom=None, source=None, reason=""))
+    assert violations(recheck(leak), _MS) == before
 
 
 def test_an_answer_with_another_digest_is_not_right_any_more(fixed: Path) -> None:

@@ -178,6 +178,8 @@ async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp
     assert ended.summary["writes"]["accounted"] == ended.summary["writes"]["acknowledged"] - 4
     again = recheck(tmp_path / "run")
     assert (again.summary["exit_code"], timeless(again.findings)) == (1, timeless(ended.findings))
+    assert again.wrong is not None
+    assert len(again.wrong) == 4
 
 
 async def test_a_row_that_is_given_away_names_both_and_rows_of_others_that_go_are_drift(

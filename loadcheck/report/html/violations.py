@@ -1,4 +1,4 @@
-"""When a run's answers were wrong: by its history, which has each at its own time."""
+"""When a run's answers were wrong, each at its own time: by its history, or by the verdicts of judging it again."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -14,13 +14,17 @@ def violations(run: StoredRun, finest: float) -> list[Stretch]:
 
     The series would not do: it counts a violation when that is judged for good, a second later perhaps.
     """
-    firsts = [finding["first_s"] for finding in run.findings]
     within: dict[int, Stretch] = {}
-    for at in chain(firsts, _in_history(run) if firsts else ()):
+    for at in _told(run) if run.wrong is None else run.wrong:
         part = int(at / finest) if finest else 0
         first, last = within.get(part, (at, at))
         within[part] = min(first, at), max(last, at)
     return list(merged([within[part] for part in sorted(within)], finest))
+
+
+def _told(run: StoredRun) -> Iterator[float]:
+    firsts = [finding["first_s"] for finding in run.findings]
+    return chain(firsts, _in_history(run) if firsts else ())
 
 
 def _in_history(run: StoredRun) -> Iterator[float]:

@@ -1,5 +1,6 @@
 """A stored run judged again, offline: the same judge, the same findings, and an honest word on what could not be."""
 
+from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -65,6 +66,7 @@ class _Recheck:
         differing: How many of the verdicts are not the run's own.
         lost: How many answers were judged during the run and cannot be now.
         last: When the last exchange was done, in seconds since the run's start.
+        wrong: When each violation was, those included that an audit has found.
     """
 
     run: KeptRun
@@ -76,6 +78,7 @@ class _Recheck:
     differing: int = 0
     lost: int = 0
     last: float = 0.0
+    wrong: "array[float]" = field(default_factory=lambda: array("d"))
 
     def ended(self) -> StoredRun:
         rejudging = Rejudging(self.scenario, self.stored)
@@ -99,7 +102,7 @@ class _Recheck:
             {**head, "cause": one["cause"]} for head, one in zip(summary["findings"], found, strict=True)
         ]
         folder = self.run.folder
-        return StoredRun(folder.path, summary, found, list(read_series(folder.series)))
+        return StoredRun(folder.path, summary, found, list(read_series(folder.series)), self.wrong)
 
     def _start(self, tally: Tally) -> None:
         for index, at in self.stored.started.items():
@@ -123,6 +126,7 @@ class _Recheck:
         people, source = rejudging.population, one.now.source
         mixes = people[one.exchange.draw.identity].mix, None if source is None else people[source].mix
         self.findings.add(one.exchange, one.now, mixes)
+        self.wrong.append(one.exchange.done)
 
     def _facts(self, stamped: Coverage) -> RunFacts:
         """Return what is known beside the exchanges: what cannot be seen offline is as the run saw it."""
