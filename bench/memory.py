@@ -207,6 +207,7 @@ def main(exchanges: int, page: Path | None) -> int:
     curve = Curve(exchanges, page)
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         ended = runner.run(run(exchanges, Path(folder), curve.sent))
+        curve.sent(exchanges)  # what is given up before it is sent never came to the server's count
     print(", ".join(f"{count:,} {what}" for what, count in ended.summary["exchanges"].items()))
     return curve.growth > GROWTH
 
