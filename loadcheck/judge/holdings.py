@@ -138,10 +138,11 @@ class Holdings:
             self._settle(*self._settling.popleft())
 
     def unanswered(self, table: str, now: float) -> int:
-        """Return how many writes may still make a row of a table, for nobody has said what came of them."""
+        """Return how many writes may still make a row of a table: no answer and no look has told what came of them."""
         lost = ((place, write) for until, place, write in self._lingering if until > now)
         return sum(
-            place.table == table and write.does in _MAKES_ROWS for place, write in chain(self._pending.values(), lost)
+            place.table == table and write.does in _MAKES_ROWS and not self._found(place, write)
+            for place, write in chain(self._pending.values(), lost)
         )
 
     def owned(self, table: str, owner: str) -> Owned:
@@ -191,6 +192,10 @@ class Holdings:
         owned = self.owned(table, owner)
         followed = (write for row in owned.rows.values() for write in owned.writes(row))
         return next((write for write in followed if write.draw.seq == seq), None)
+
+    def _found(self, place: Place, write: Write) -> bool:
+        row = self.owned(place.table, place.owner).rows.get(place.key or "")
+        return row is not None and row.seen[0] == write.value
 
     def _row(self, owned: Owned, key: str) -> Row:
         if key not in owned.rows:

@@ -183,6 +183,17 @@ def test_no_order_of_writes_losses_and_looks_on_a_right_server_is_called_wrong(d
     assert run.audit() == []
 
 
+def test_a_write_without_an_answer_that_somebody_found_is_not_one_that_may_still_happen() -> None:
+    run = Run()
+    seq = run.send("a", "1", Does.INSERT)
+    run.send("a", "2", Does.INSERT)
+    run.apply(run.sent[seq])
+    run.lose(seq)
+    assert run.holdings.unanswered(TABLE, run.now) == 2
+    assert run.audit() == []
+    assert run.holdings.unanswered(TABLE, run.now) == 1
+
+
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_every_write_that_is_dropped_is_found_if_it_would_show(data: st.DataObject) -> None:
