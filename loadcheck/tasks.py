@@ -1,7 +1,11 @@
 """What asyncio leaves to its users."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -14,3 +18,17 @@ def ungrouped() -> Iterator[None]:
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         raise first from None
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do what must not be left half done: who cancels it waits until it is done."""
+    doing, cancelled = asyncio.ensure_future(work), False
+    while not doing.done():
+        try:
+            await asyncio.wait([doing])
+        except asyncio.CancelledError:
+            cancelled = True
+    result = doing.result()
+    if cancelled:
+        raise asyncio.CancelledError
+    return result

@@ -85,13 +85,18 @@ def test_a_leak_across_workers_is_found_and_told_once(tmp_path: Path) -> None:
     assert sum(one["count"] for one in told["findings"]) == sum(line["verdict"] == "violation" for line in lines)
 
 
+def aimed_at(stack: EmbeddedStack) -> tuple[str, ...]:
+    secret = stack.jwt.secret.get_secret_value()
+    return ("--url", stack.url, "--database", stack.database, "--jwt-secret", secret)
+
+
 @pytest.fixture
 def running(tmp_path: Path, pets_stack: EmbeddedStack) -> Iterator[subprocess.Popen[str]]:
     """A run of a minute with two workers, which are sending."""
     (tmp_path / "pets.yaml").write_text(SCENARIO)
-    secret = pets_stack.jwt.secret.get_secret_value()
-    target = ("--url", pets_stack.url, "--database", pets_stack.database, "--jwt-secret", secret)
-    with started("run", tmp_path / "pets.yaml", *target, "--workers", 2, "--out", tmp_path / "run") as process:
+    with started(
+        "run", tmp_path / "pets.yaml", *aimed_at(pets_stack), "--workers", 2, "--out", tmp_path / "run"
+    ) as process:
         read_until(process, "first: 60 ok")
         yield process
 
@@ -185,15 +190,55 @@ def test_ctrl_c_mends_what_is_broken_at_once(workers: int, tmp_path: Path, pets_
     scenario = yaml.safe_load(SCENARIO) | {"faults": [fault], "target": {"timeout": "10m"}}
     (tmp_path / "pets.yaml").write_text(yaml.safe_dump(scenario))
     (tmp_path / "stop.sh").write_text(f"kill -$1 {pets_stack.pids['pgbouncer']} && touch $1")
-    secret = pets_stack.jwt.secret.get_secret_value()
-    target = ("--url", pets_stack.url, "--database", pets_stack.database, "--jwt-secret", secret)
     out = ("--workers", workers, "--out", tmp_path / "run")
-    with started("run", tmp_path / "pets.yaml", *target, *out) as process:
+    with started("run", tmp_path / "pets.yaml", *aimed_at(pets_stack), *out) as process:
         assert becomes((tmp_path / "STOP").exists)
         process.send_signal(signal.SIGINT)
         read_until(process, "verdict: ")
         assert process.wait(PATIENCE_S) == 130
     assert (tmp_path / "CONT").exists()
+    assert not any(line.get("lost") for line in history(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(("workers", "signals"), [(1, 1), (2, 1), (1, 2), (2, 2)])
+def test_a_command_that_mends_is_never_cut_off(
+    workers: int, signals: int, tmp_path: Path, pets_stack: EmbeddedStack
+) -> None:
+    """Neither as the load ends while it runs, nor by those who cannot wait: their target would stay broken."""
+    fault = {"do": "run", "at": "0.1s", "for": "0.1s", "start": "true", "stop": "sh mend.sh"}
+    load = {"load": [{"name": "long", "concurrency": 3, "duration": "60s"}]}
+    (tmp_path / "pets.yaml").write_text(yaml.safe_dump(yaml.safe_load(SCENARIO) | load | {"faults": [fault]}))
+    (tmp_path / "mend.sh").write_text("touch mending && read line < go && touch mended")
+    os.mkfifo(tmp_path / "go")
+    go = os.open(tmp_path / "go", os.O_RDWR)
+    out = ("--workers", workers, "--out", tmp_path / "run")
+    with started("run", tmp_path / "pets.yaml", *aimed_at(pets_stack), *out) as process:
+        assert becomes((tmp_path / "mending").exists)
+        process.send_signal(signal.SIGINT)
+        read_until(process, " ok, ")
+        for _ in range(signals - 1):
+            process.send_signal(signal.SIGINT)
+        os.write(go, b"\n")
+        assert process.wait(PATIENCE_S) == 130
+    os.close(go)
+    assert (tmp_path / "mended").exists()
+
+
+def test_ctrl_c_lets_workers_that_are_stopping_already_end_in_order(
+    tmp_path: Path, running: subprocess.Popen[str], pets_stack: EmbeddedStack
+) -> None:
+    """What is under way hangs until then, at a PgBouncer that stands still."""
+    pgbouncer = pets_stack.pids["pgbouncer"]
+    os.kill(pgbouncer, signal.SIGSTOP)
+    try:
+        os.kill(next(iter(workers_of(running.pid))), signal.SIGKILL)
+        read_until(running, "stopping: worker")
+        running.send_signal(signal.SIGINT)
+        read_until(running, "stopping: what is under way")
+    finally:
+        os.kill(pgbouncer, signal.SIGCONT)
+    read_until(running, "verdict: ")
+    assert running.wait(PATIENCE_S) == 130
     assert not any(line.get("lost") for line in history(tmp_path / "run"))
 
 

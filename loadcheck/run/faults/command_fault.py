@@ -4,7 +4,7 @@ import asyncio
 import re
 import shlex
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Final
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.scenario.fault import Fault
 from loadcheck.scenario.target import Target
+from loadcheck.tasks import to_its_end
 
 _ENDS_WITHIN_S: Final = 60.0
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
@@ -35,25 +36,20 @@ class CommandFault:
     async def breaking(self, fault: Fault, _chance: Random) -> AsyncIterator[None]:
         """Run `start` as the context is entered, and `stop` as it is left; also where `start` has failed.
 
+        Cancelling ends `start`, but never `stop`: half mended, the target would stay broken when the run is over.
+
         Raises:
             EnvironmentProblem: a command cannot be run, or fails; it tells of both where both do.
         """
         failed: list[str] = []
         try:
-            failed += await self._failures("start", fault.start)
+            failed += await _failures(self._run("start", fault.start))
             if not failed:
                 yield
         finally:
-            failed += await self._failures("stop", fault.stop)
+            failed += await _failures(to_its_end(self._run("stop", fault.stop)))
             if failed:
                 raise EnvironmentProblem(", and ".join(failed))
-
-    async def _failures(self, name: str, command: str | None) -> list[str]:
-        try:
-            await self._run(name, command)
-        except EnvironmentProblem as problem:
-            return [problem.message]
-        return []
 
     async def _run(self, name: str, command: str | None) -> None:
         if command is None:
@@ -67,6 +63,14 @@ class CommandFault:
         code = await _exit_code(name, [_filled(word, known) for word in shlex.split(command)], self.folder)
         if code:
             raise EnvironmentProblem(f"`{name}` ended with exit code {code}")
+
+
+async def _failures(work: Awaitable[None]) -> list[str]:
+    try:
+        await work
+    except EnvironmentProblem as problem:
+        return [problem.message]
+    return []
 
 
 async def _exit_code(name: str, words: list[str], folder: Path) -> int:

@@ -89,6 +89,8 @@ class Faults:
         self._seed = seed
         self._zero: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._keeping: list[asyncio.Task[None]] = []
+        self._mending: set[int] = set()
+        self._ended = False
         for fault in faults:
             if fault.do not in OURS and fault.do not in breaks:
                 raise UsageProblem(
@@ -119,8 +121,9 @@ class Faults:
 
     def end(self) -> None:
         """Let no fault happen any more, and mend what is broken; then `run` returns."""
-        for task in self._keeping:
-            if not task.cancelling():  # the mending itself must not be
+        self._ended = True
+        for index, task in enumerate(self._keeping):
+            if index not in self._mending and not task.cancelling():  # the mending itself must not be
                 task.cancel()
 
     async def _keep(self, index: int, fault: Fault) -> None:
@@ -131,7 +134,7 @@ class Faults:
             if fault.every is None or late < fault.every:
                 await self._happen(index, occurrence, zero, source(self._seed, "fault", index, time))
             # Where something could not be mended as this was cancelled, that error took the place of the cancelling.
-            if (task := asyncio.current_task()) is not None and task.cancelling():
+            if self._ended or ((task := asyncio.current_task()) is not None and task.cancelling()):
                 return
 
     async def _happen(self, index: int, occurrence: Occurrence, zero: float, chance: Random) -> None:
@@ -145,12 +148,14 @@ class Faults:
                 if jwt is not None:
                     self._rotated(fault, jwt)
                 await self._clock.sleep(occurrence.ends - occurrence.begins)
+                self._mending.add(index)
         except EnvironmentProblem as problem:
             toll.failures += 1
             toll.failed = problem.message
             told = "\n".join(filter(None, (problem.message, problem.advice)))
             self._observer.step(f"fault: {fault.label} could not be made: {told}")
         finally:
+            self._mending.discard(index)
             if window is not None:
                 self.recovery.end(window, self._clock.now() - zero)
 

@@ -74,6 +74,7 @@ class Crew:
         self._desk = desk
         self._faults = faults
         self._strikes = 0
+        self._stopped = False
         self._refused = RefusedTokens(parts.prepared, parts.folder, clock, seed)
         self._cold = ColdBackends(renew)
         self._clock = clock
@@ -109,8 +110,10 @@ class Crew:
 
     def stop(self) -> None:
         """Have nothing more sent, and what is broken mended; `run` returns once what is under way is judged."""
-        self._hands.tell(Stop())
-        self._faults.end()
+        if not self._stopped:  # said again, it would have the workers leave at once
+            self._stopped = True
+            self._hands.tell(Stop())
+            self._faults.end()
 
     def generator(self) -> dict[str, float | None]:
         """Return what loadcheck itself used and missed, in all its processes, and by how much the latest was late."""
