@@ -51,6 +51,19 @@ class EnvironmentProblem(LoadcheckError):
     exit_code = ExitCode.ENVIRONMENT
 
 
+class ReportNotWritten(LoadcheckError):
+    """A run was judged, and a file that was asked for could not be written: only a pass gives way to that.
+
+    Args:
+        message: Which file, and why.
+        judged: What the run exits with.
+    """
+
+    def __init__(self, message: str, judged: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = ExitCode.ENVIRONMENT if judged is ExitCode.PASS else judged
+
+
 class CutShort(LoadcheckError):
     """A run could not go on, and had seen violations by then: they count for more than why it ended."""
 

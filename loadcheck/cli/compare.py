@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from loadcheck.cli.files import write_file
+from loadcheck.cli.writing import Text, refuse_unwritable, write_files
 from loadcheck.errors import ExitCode, UsageProblem
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.compare.comparison import Comparison, compare
@@ -30,14 +30,18 @@ def command(base: Path, run: Path, *, tolerance: str, markdown: Path | None, jso
     Exits with 3 when RUN is worse or has a finding that BASE has not, with 2 when either is too short or too uncertain,
     or the machine was too busy with other things, to tell, and with 0 otherwise.
     """
+    refuse_unwritable(path for path in (markdown, json_file) if path is not None)
     comparison = compare(StoredRun.read(base), StoredRun.read(run), _share(tolerance))
     console = open_console()
     console.print(comparison_report(comparison), highlight=False)
+    texts = []
     if markdown is not None:
-        write_file(markdown, comparison_markdown(comparison))
+        texts.append(Text(markdown, comparison_markdown(comparison)))
     if json_file is not None:
-        write_file(json_file, json.dumps(comparison.as_json(), indent=2, ensure_ascii=False) + "\n")
-    return _code(comparison)
+        texts.append(Text(json_file, json.dumps(comparison.as_json(), indent=2, ensure_ascii=False) + "\n"))
+    code = _code(comparison)
+    write_files(texts, code)
+    return code
 
 
 def _code(comparison: Comparison) -> ExitCode:

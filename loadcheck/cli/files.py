@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 
+from loadcheck.cli.writing import Text, refuse_unwritable, write_files
 from loadcheck.errors import ExitCode, UsageProblem
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.end import svg
@@ -45,28 +46,30 @@ class Files:
     def __bool__(self) -> bool:
         return bool(self.paths) or self.github
 
-    def write(self, run: StoredRun) -> None:
-        """Write every file.
+    def write(self, run: StoredRun, judged: ExitCode = ExitCode.PASS) -> None:
+        """Write every file that can be written.
 
         Raises:
-            UsageProblem: one cannot be written.
+            ReportNotWritten: one could not be; it exits as `judged`, unless that was a pass.
         """
-        for name, path in self.paths.items():
-            write_file(path, _FORMATS[name][0](run))
+        texts = [Text(path, _FORMATS[name][0](run)) for name, path in self.paths.items()]
         if self.github:
             click.echo(annotations(run), nl=False)
             if summary := os.environ.get(_SUMMARY):
-                write_file(Path(summary), markdown(run), "a")
+                texts.append(Text(Path(summary), markdown(run), "a"))
+        write_files(texts, judged)
 
 
 def with_files(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
-    """Give a command the options; it gets them as one argument, `files`."""
+    """Give a command the options; it gets them as one argument, `files`, that can be written as far as can be seen."""
 
     @wraps(command)
     def gathered(*, github: bool, **others: Any) -> ExitCode:
         paths = {name: path for name in _FORMATS if (path := others.pop(name)) is not None}
         if "html" in paths:
             require_html()
+        _refuse_one_for_two(paths)
+        refuse_unwritable(paths.values(), to_come=others.get("out"))
         return command(files=Files(paths, github), **others)
 
     github = "Print GitHub annotations, and append to the job's summary."
@@ -78,14 +81,8 @@ def with_files(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     return gathered
 
 
-def write_file(path: Path, text: str, mode: Literal["w", "a"] = "w") -> None:
-    """Write a file that the user named, or append to it.
-
-    Raises:
-        UsageProblem: it cannot be written.
-    """
-    try:
-        with path.open(mode, encoding="utf-8", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageProblem(f"{path} cannot be written: {error.strerror}") from None
+def _refuse_one_for_two(paths: Mapping[str, Path]) -> None:
+    first: dict[Path, str] = {}
+    for name, path in paths.items():
+        if (other := first.setdefault(path, name)) != name:
+            raise UsageProblem(f"--{other} and --{name} both name {path}", "Give each a file of its own.")

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
-from loadcheck.cli.files import write_file
+from loadcheck.cli.writing import Text, refuse_unwritable, write_files
 from loadcheck.clock import SystemClock
 from loadcheck.draft.drafting import Place, draft
 from loadcheck.draft.writing import Draft
@@ -61,17 +61,23 @@ def command(  # noqa: PLR0913 -- the options of the command line
     With SQL files, the embedded stack is made of them and looked at; otherwise name the target by --url, --database
     and --jwt-secret. Reads only. What a person must decide is marked `decide:`. Without --out it is printed.
     """
-    if out is not None and out.exists():
-        raise UsageProblem(f"{out} is there already", "Name another file with --out, or move it away.")
+    if out is not None:
+        _refuse(out)
     drafted = asyncio.run(_drafted(sql, _Given(url, database, jwt_secret, role, schema), out or Path("scenario.yaml")))
     if out is None:
         click.echo(drafted.text, nl=False)
         return ExitCode.PASS
-    write_file(out, drafted.text)
+    write_files([Text(out, drafted.text)])
     questions = drafted.text.count("# decide:")
     click.echo(f"{out}: {len(drafted.mixes) + 1} kinds of callers, {plural(len(drafted.requests), 'request')}.")
     click.echo(f"{plural(questions, 'thing is', 'things are')} left to decide (`decide:`). Then: {program()} run {out}")
     return ExitCode.PASS
+
+
+def _refuse(out: Path) -> None:
+    if out.exists():
+        raise UsageProblem(f"{out} is there already", "Name another file with --out, or move it away.")
+    refuse_unwritable([out])
 
 
 async def _drafted(sql: Sequence[Path], given: _Given, out: Path) -> Draft:

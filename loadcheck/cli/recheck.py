@@ -21,8 +21,9 @@ def command(run: Path, files: Files) -> ExitCode:
     folder is damaged, never passes.
     """
     judged = recheck(run)
+    code = ExitCode(judged.summary["exit_code"])
     if files:
-        files.write(judged)
+        files.write(judged, code)
     else:
         print_report(open_console(), judged.summary, judged.findings, run)
-    return ExitCode(judged.summary["exit_code"])
+    return code

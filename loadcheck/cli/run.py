@@ -104,7 +104,7 @@ def run_and_report(
     if ended is not None:
         print_report(console, ended.summary, ended.findings, ended.folder)
         if files:
-            files.write(StoredRun.read(ended.folder))
+            files.write(StoredRun.read(ended.folder), code)
     return code
 
 
