@@ -131,6 +131,21 @@ def test_what_a_second_counts_is_drawn_at_its_middle_and_what_it_ends_with_at_it
     assert at["in flight"] == at["backends"] == [1.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("nothing", "title"),
+    [
+        ({"statuses": {}}, "answers a second, by status"),  # as a warm-up has them, in which Ctrl-C was pressed
+        ({"latency_ms": dict.fromkeys(("p50", "p90", "p99", "max"))}, "latency, ms (logarithmic)"),
+    ],
+)
+def test_a_chart_of_what_was_never_measured_is_left_out(nothing: dict[str, Any], title: str) -> None:
+    run = stored(two())
+    (sample,) = run.series
+    whole, less = page(run), page(replace(run, series=[{**sample, **nothing}]))  # type: ignore[list-item]
+    assert title in whole
+    assert title not in less
+
+
 def test_a_run_of_an_older_version_without_a_series_has_a_page_too() -> None:
     assert "no series.ndjson" in page(replace(stored(two()), series=[]))
 

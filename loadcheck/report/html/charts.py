@@ -74,6 +74,10 @@ class _Chart:
     ends: frozenset[str] = frozenset()
     log: bool = False
 
+    def has_any_of(self, series: Sequence[Sample]) -> bool:
+        """Whether anything was measured of what it shows."""
+        return any(value(sample) is not None for value in self.lines.values() for sample in series)
+
 
 def charts(series: Sequence[Sample], bands: Bands) -> LayoutDOM | None:
     """Return all charts of a run, None of one without a series."""
@@ -82,7 +86,7 @@ def charts(series: Sequence[Sample], bands: Bands) -> LayoutDOM | None:
     axis = Range1d(start=0, end=bands.end, name=AXIS, bounds=(0, bands.end))
     drawn: list[Figure] = [
         bands.strip(axis),
-        *(_drawn(chart, series, axis, bands) for chart in _charts(series)),
+        *(_drawn(chart, series, axis, bands) for chart in _charts(series) if chart.has_any_of(series)),
     ]
     drawn[-1].xaxis.axis_label = f"{'hours:minutes:seconds' if is_long(bands.end) else 'seconds'} after the run's start"
     here = Span(dimension="height", line_color="#888888", line_dash="dotted")
