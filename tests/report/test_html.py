@@ -141,7 +141,8 @@ def test_what_a_second_counts_is_drawn_at_its_middle_and_what_it_ends_with_at_it
 def test_a_chart_of_what_was_never_measured_is_left_out(nothing: dict[str, Any], title: str) -> None:
     run = stored(two())
     (sample,) = run.series
-    whole, less = page(run), page(replace(run, series=[{**sample, **nothing}]))  # type: ignore[list-item]
+    series: list[Any] = [{**sample, **nothing}]
+    whole, less = page(run), page(replace(run, series=series))
     assert title in whole
     assert title not in less
 
