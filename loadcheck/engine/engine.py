@@ -12,6 +12,7 @@ from loadcheck.engine.callers import Callers
 from loadcheck.engine.events import Draw, Ended, Event, Exchange, Missed, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.flights import Flights
+from loadcheck.engine.gathering import Gathering
 from loadcheck.engine.lateness import Lateness, watch
 from loadcheck.engine.messages import Message
 from loadcheck.engine.randomness import source
@@ -74,7 +75,7 @@ class Engine:
         self._flights = Flights(transport, clock, self._landed, self._fail)
         self._callers: Callers | None = None
         self._dispatcher: asyncio.Task[None] | None = None
-        self._ended: list[Exchange] = []
+        self._gathering = Gathering(self._tell_ended)
         self._change = asyncio.Event()
         self._problem: Exception | None = None
         self._failed = asyncio.Event()
@@ -135,7 +136,7 @@ class Engine:
                 self._callers = None
                 self._flights.abandon()
                 self._flights.hand_on()
-                self._emit_ended()
+                self._gathering.tell()
                 self._emit(PhaseEnded(index, phase, self.now()))
 
     async def _run_phase(self, index: int, phase: Phase, began: float) -> None:
@@ -180,25 +181,19 @@ class Engine:
 
         So the target is not kept waiting for what is made of its answers, and is woken once for many requests.
         """
-        self._ended += exchanges
+        self._gathering.add(exchanges)
         try:
             if self._callers is not None:
                 self._callers.answered(len(exchanges))
         except Exception as error:  # noqa: BLE001 -- `run` raises it
             self._fail(error)
-        asyncio.get_running_loop().call_soon(self._tell_ended)
         self._change.set()
 
-    def _tell_ended(self) -> None:
+    def _tell_ended(self, exchanges: Sequence[Exchange]) -> None:
         try:
-            self._emit_ended()
+            self._emit(Ended(exchanges))
         except Exception as error:  # noqa: BLE001 -- as above
             self._fail(error)
-
-    def _emit_ended(self) -> None:
-        if self._ended:
-            ended, self._ended = self._ended, []
-            self._emit(Ended(ended))
 
     async def _news(self) -> None:
         """Wait until something landed."""

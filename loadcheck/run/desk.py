@@ -8,7 +8,7 @@ from loadcheck.identity.population import Population
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.grounds import Judged
 from loadcheck.judge.trail import Trail
-from loadcheck.judge.verdict import Ruling, Verdict
+from loadcheck.judge.verdict import OK, Ruling, Verdict
 from loadcheck.record.history import History
 from loadcheck.record.series import SeriesFile
 from loadcheck.record.stored import StoredKept
@@ -64,8 +64,10 @@ class Desk:
         Raises:
             EnvironmentProblem: the history cannot be written.
         """
-        consider, pardon = self.recovery.consider, self.clockwatch.pardon
-        judged = [(exchange, consider(exchange, pardon(verdict)), grounds) for exchange, verdict, grounds in judged]
+        calm, consider, pardon = self.recovery.calm, self.recovery.consider, self.clockwatch.pardon
+        judged = [
+            one if calm and one[1] is OK else (one[0], consider(one[0], pardon(one[1])), one[2]) for one in judged
+        ]
         self.tally.add_all(judged)
         self.history.add_all(judged)
         for exchange, verdict, _ in judged:

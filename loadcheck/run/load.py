@@ -185,7 +185,8 @@ class Load:
     def _compose(self, draw: Draw) -> Message:
         refused = self._refused.choose(draw)
         self._judging.sending(draw, refused.fault if refused else "")
-        self._cold.sending(draw)
+        if draw.cold:
+            self._cold.want()
         message = self._parts.composer.compose(draw)
         return refused.instead(message) if refused else message
 
@@ -195,7 +196,9 @@ class Load:
             self._judging.take(event.exchanges)
             return
         if isinstance(event, PhaseStarted):
-            self._faults.started(self._clock.now())
+            zero = self._clock.now() - event.at
+            self._faults.started(zero)
+            self._judging.following.started(zero)
         self._desk.take_note(event)
 
 

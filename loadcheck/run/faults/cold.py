@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 
-from loadcheck.engine.events import Draw
 from loadcheck.errors import EnvironmentProblem
 from loadcheck.run.faults.powers import Renew
 
@@ -19,13 +18,8 @@ class ColdBackends:
         self._renew = renew
         self._wanted = asyncio.Event()
 
-    def sending(self, draw: Draw) -> None:
-        """Take note of a draw that is to find fresh backends."""
-        if draw.cold:
-            self.want()
-
     def want(self) -> None:
-        """Have backends made anew, once more or as soon as that can be."""
+        """Have backends made anew for a draw that is to find fresh ones."""
         self._wanted.set()
 
     async def run(self) -> None:

@@ -97,6 +97,11 @@ class Recovery:
         self._excusing_until = -math.inf
         self._awaiting: list[Window] = []
 
+    @property
+    def calm(self) -> bool:
+        """Whether no fault of the target has happened so far, so that none has changed a right answer's verdict."""
+        return not self._windows
+
     def on(self) -> int:
         """Return how many faults are on; safe to ask from another thread."""
         return sum(window.ended is None for window in list(self._windows))

@@ -71,6 +71,7 @@ class Following:
         holdings: The model.
         naming: Whose rows are whose.
         tables: The tables that are written to.
+        concerns: For each request, whether it writes or reads such rows; of the others nothing need be told.
         counts: How many writes ended how.
         offset: What this clock shows when the run's own time is 0.
         last: The last write to each table.
@@ -85,6 +86,7 @@ class Following:
         self._canaries = canaries
         self._give = give
         self._access = [_access(request) for request in scenario.requests]
+        self.concerns = [access is not None for access in self._access]
         self._places: dict[int, Place] = {}
         self._numbers = count(-1, -1)
         self._disputes: asyncio.Queue[_Disputed] = asyncio.Queue()
@@ -96,6 +98,10 @@ class Following:
         self.counts: Counter[Ended] = Counter()
         self.offset = 0.0
         self.last: dict[str, Write] = {}
+
+    def started(self, at: float) -> None:
+        """Take note of what this clock showed as the run began."""
+        self.offset = at
 
     def sending(self, draw: Draw) -> None:
         """Follow a draw from its sending."""
@@ -116,7 +122,6 @@ class Following:
         if access is None:
             return verdict
         now = self._clock.now()
-        self.offset = now - exchange.done
         place = self._places.pop(exchange.draw.seq)
         found = self._read(exchange, place, now) if access.does is None else self._written(exchange, place, now)
         if verdict.ruling is Ruling.OK and isinstance(found, Verdict):

@@ -78,6 +78,7 @@ class Judging:
         self.coverage = Coverage(exposure.telling, len(scenario.load), exposure.exposes)
         self.canaries = Canaries()
         self.following = Following(prepared, clock, self.canaries, self._give_followed)
+        self._followed = self.following.concerns
         self._recognition = Recognition()
         self._transactions = Transactions()
         self._deliver = deliver
@@ -98,7 +99,8 @@ class Judging:
             self._refused[draw.seq] = refused
         else:
             self._before[draw.seq] = self._oracle.truth(draw)
-        self.following.sending(draw)
+        if self._followed[draw.request]:
+            self.following.sending(draw)
 
     def take(self, exchanges: Sequence[Exchange]) -> None:
         """Judge exchanges: deliver each now, or put it aside until its truth has been read again."""
@@ -123,7 +125,7 @@ class Judging:
         if verdict.ruling is Ruling.OK:
             grounds = grounds or self._recognition.remember(exchange, expectation, before)
             self.canaries.offer(exchange, identity.mix, expectation, before, variables)
-        followed = self.following.judged(exchange, verdict)
+        followed = self.following.judged(exchange, verdict) if self._followed[draw.request] else verdict
         return None if followed is None else (exchange, followed, grounds or Grounds(before))
 
     def _judged_refused(self, exchange: Exchange, fault: str) -> Judged | None:
