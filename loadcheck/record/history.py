@@ -148,6 +148,7 @@ class History:
 
     def _write(self) -> None:
         try:
+            self._flush()  # without what was run, nothing that comes later could be read
             while not self._closing.wait(_LOOK_SECONDS):
                 self._flush_if_due()
             self._flush()
