@@ -216,8 +216,7 @@ async def processes(account: Account | None) -> AsyncIterator[Processes]:
         EnvironmentProblem: there is no place for the folder, or the warden cannot start.
     """
     guard = _guard(base_folder(account), account)
-    loop = asyncio.get_running_loop()
-    transport, wire = await loop.connect_read_pipe(lambda: Processes(guard), guard.stdout)
+    transport, wire = await _wired(guard)
     try:
         await wire.opened
         yield wire
@@ -237,11 +236,27 @@ def _guard(base: Path, account: Account | None) -> subprocess.Popen[bytes]:
     )
 
 
-async def _farewell(guard: subprocess.Popen[bytes], wire: Processes) -> None:
-    """Let the warden stop everything, and wait for it; if that is cancelled, it does so alone."""
+async def _wired(guard: subprocess.Popen[bytes]) -> tuple[asyncio.BaseTransport, Processes]:
+    wire = Processes(guard)
+    try:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: wire, guard.stdout)
+    except BaseException:
+        # Given up by Ctrl-C: the loop waits for the warden's end, and the warden for that of its stdin.
+        _dismiss(guard)
+        wire.opened.cancel()
+        raise
+    return transport, wire
+
+
+def _dismiss(guard: subprocess.Popen[bytes]) -> None:
     assert guard.stdin  # noqa: S101 -- opened as a pipe
     with suppress(BrokenPipeError):
         guard.stdin.close()
+
+
+async def _farewell(guard: subprocess.Popen[bytes], wire: Processes) -> None:
+    """Let the warden stop everything, and wait for it; if that is cancelled, it does so alone."""
+    _dismiss(guard)
     with suppress(TimeoutError):
         async with asyncio.timeout(_FAREWELL_S):
             await asyncio.shield(wire.gone)

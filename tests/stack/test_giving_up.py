@@ -1,6 +1,8 @@
 """What is given up half-way, by Ctrl-C or for want of patience, leaves a stack that works."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 
 import pytest
@@ -11,6 +13,8 @@ from loadcheck.stack.construction import embedded
 from loadcheck.stack.stack import EmbeddedStack
 from tests.pets import FOLDER, pets
 from tests.stack.asking import pets_of
+
+PATIENCE_S = 30  # no test asserts a time: this only ends what would never end
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +46,9 @@ async def test_postgrest_comes_up_again_once_the_one_before_has_ended(
         await starting
     assert stack.pids["postgrest"] != before
     assert await pets_of(stack, "tenant-1") == list(range(1, 21))
+
+
+def test_a_start_that_is_given_up_at_once_comes_to_its_end() -> None:
+    command = [sys.executable, "-m", "tests.stack.given_up"]
+    ended = subprocess.run(command, cwd=FOLDER.parent, timeout=PATIENCE_S, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
