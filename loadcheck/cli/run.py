@@ -116,6 +116,7 @@ async def carry_out(
     Raises:
         LoadcheckError: it could not begin, or could not be recorded.
     """
+    ended: Ended | None = None
     with Interruption() as interruption:
         try:
             async with aimed(loaded, given, observer) as aim:
@@ -124,7 +125,8 @@ async def carry_out(
         except asyncio.CancelledError:
             if interruption.code is None:
                 raise
-            return None, interruption.code
+            if ended is None:
+                return None, interruption.code
         finally:
             observer.finished()
     return ended, ExitCode(ended.summary["exit_code"])

@@ -2,9 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from loadcheck.errors import ExitCode
 
@@ -43,6 +43,33 @@ class Interruption:
         """Have the first signal call `stop`, and only the second one cancel."""
         self._gentle = stop
 
+    def spare(self) -> None:
+        """Have the next signal end nothing, for what is left takes a moment; only the one after that cancels."""
+        self._gentle = _nothing
+
+    async def until_signal(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do what the next signal ends, and nothing but that: what was reached before must not be lost with it.
+
+        Returns:
+            Whether it came to its end.
+        """
+        task = asyncio.ensure_future(work)
+
+        def give_up() -> None:
+            self.spare()
+            task.cancel()
+
+        self.soften(give_up)
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+            self.spare()
+        if task.cancelled():
+            return False
+        task.result()
+        return True
+
     def forgive(self) -> None:
         """Take back the cancelling of the second signal, so that what was found can be written down.
 
@@ -61,3 +88,7 @@ class Interruption:
             gentle()
         elif self._task is not None:
             self._task.cancel()
+
+
+def _nothing() -> None:
+    """End nothing."""

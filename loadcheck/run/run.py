@@ -192,7 +192,7 @@ class Run:
             try:
                 yield audit
             finally:
-                await audit.clean_up()
+                await self._interruption.until_signal(audit.clean_up())
         finally:
             await database.close()
 
@@ -219,10 +219,11 @@ class Run:
         lookout = self._powers.lookout
         with lookout.during(load.stop):
             await load.run(self._observer, self._interruption)
+        self._interruption.spare()
         if lookout.problem is not None and not desk.tally.violations:
             raise lookout.problem
         if lookout.problem is None:
-            await audit.conclude()
+            await self._conclude(audit)
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
@@ -243,6 +244,10 @@ class Run:
             **covered(judging.coverage, desk.tally),
         )
 
+    async def _conclude(self, audit: Audit) -> None:
+        if not await self._interruption.until_signal(audit.conclude()):
+            audit.doubts.append("the tables could not be audited to the end: interrupted")
+
     def _blind_spots(self, prepared: Prepared) -> Iterator[str]:
         return blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)
 
@@ -260,7 +265,8 @@ class Run:
             asking = Asking(parts, self._clock, fresh, powers.past_pooler)
             # A server that ends now must not take the findings with it: what is asked of it finds no answer.
             with self._powers.lookout.during(lambda: None):
-                await look_into(desk, asking, self._observer, reproduce=self._options.reproduce)
+                looking = look_into(desk, asking, self._observer, reproduce=self._options.reproduce)
+                await self._interruption.until_signal(looking)
 
     def _outcome(self, prepared: Prepared, judging: Judging, desk: Desk, facts: RunFacts) -> Outcome:
         # What lists its exchanges asks whether just these are answered rightly, and claims nothing beyond them.

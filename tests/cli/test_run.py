@@ -154,6 +154,7 @@ def test_the_second_interrupt_leaves_at_once_and_leaves_nothing_running(tmp_path
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
+    assert summary(tmp_path / "run")["exit_code"] == 130
     assert gone(servers)
 
 
@@ -165,6 +166,20 @@ def test_a_violation_wins_over_the_interrupts_and_is_written_down(tmp_path: Path
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1, out
+    told = summary(tmp_path / "run")
+    assert told["findings"]
+    assert "the run was interrupted" in told["reasons"]
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_interrupts_end_the_questions_about_findings_and_lose_none(signals: int, tmp_path: Path) -> None:
+    with started("run", SCENARIOS / "leaks" / "A1" / "leak.yaml", "--out", tmp_path / "run") as process:
+        read_until(process, "asking about the findings again")
+        for _ in range(signals):
+            process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1, out
+    assert "looking for the fewest exchanges" not in out
     told = summary(tmp_path / "run")
     assert told["findings"]
     assert "the run was interrupted" in told["reasons"]
