@@ -149,6 +149,9 @@ _WRITTEN_WITHIN: Final = "the stamp is written in a transaction's beginning, and
 _OUTSIDE: Final = "the query ran outside of that transaction, or within another caller's"
 _HANDED_ON: Final = "so it is the pooler: it hands backends on before their transactions have ended"
 _UNTRIED: Final = "more could not be tried"
+_COLUMNS: Final = (
+    "wrong each time, with nobody else about: does the SQL of `rows` read the columns that the request selects?"
+)
 
 
 def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
@@ -160,6 +163,9 @@ def diagnose(seen: Observations, verdict: Verdict) -> Diagnosis:
     """
     if (told := _by_the_answer(seen, verdict)) is not None:
         return told
+    if verdict.symptom is Symptom.WRONG_EXCHANGE:  # rows of other columns: nothing tells whose
+        by_itself = seen.alone.always and not seen.over.never
+        return Diagnosis(Cause.UNDETERMINED, (*_told(seen), _COLUMNS) if by_itself else ())
     if not (seen.alone.asked or seen.directly.asked):
         return Diagnosis(Cause.UNDETERMINED, ())
     cause, conclusion = _on_fresh_backends(seen, verdict) if seen.fresh else _on_used_backends(seen)

@@ -108,8 +108,7 @@ def _facts(finding: StoredFinding, width: int) -> Iterator[tuple[str, str, str]]
     if source is not None:
         yield "whose", _who(source), "yellow"
     yield from _wrapped("why", finding["reason"], width)
-    if finding["cause"] != Cause.UNDETERMINED:
-        yield "cause", finding["cause"], "bold"
+    yield "cause", finding["cause"], "" if finding["cause"] == Cause.UNDETERMINED else "bold"
     for line in finding["reasoning"]:
         yield from _wrapped("", line, width)
     first = f"first at {seconds(finding['first_s'])} in {finding['phase']}"

@@ -152,6 +152,16 @@ def test_sql_that_does_not_prepare_is_told_at_its_line_and_all_of_it_at_once(tar
     assert re.search(r"scenario\.yaml:13:\d+: .*petz", ended.err), ended.err
 
 
+def test_columns_that_the_request_does_not_select_are_asked_about(target: Target, tmp_path: Path) -> None:
+    requests = LIST.replace("SELECT id", "SELECT id, name")
+    assert requests != LIST
+    ended = run(target, scenario(tmp_path, requests), "--out", tmp_path / "run")
+    assert ended.code == 1, ended.text
+    told = " ".join(ended.out.split())
+    assert "cause undetermined asked alone through the target: 3 of 3 wrong" in told
+    assert "does the SQL of `rows` read the columns that the request selects?" in told
+
+
 def test_an_empty_table_is_inconclusive(target: Target, tmp_path: Path) -> None:
     nobody = LIST.replace("keeper = :user_type", "keeper = :user_type AND false").replace("/pets?", "/pets?id=eq.0&")
     ended = run(target, scenario(tmp_path, nobody), "--out", tmp_path / "run")

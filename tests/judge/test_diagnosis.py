@@ -56,6 +56,19 @@ def test_no_policy_changes_values_or_headers(symptom: Symptom, directly: Trial, 
     assert diagnose(seen, wrong(symptom=symptom)).cause is cause
 
 
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize(("alone", "told"), [(ALWAYS, True), (NEVER, False), (SOMETIMES, False), (UNTRIED, False)])
+def test_rows_of_other_columns_each_time_ask_whether_the_scenario_means_them(
+    alone: Trial,
+    told: bool,  # noqa: FBT001 -- a table
+    fresh: bool,  # noqa: FBT001 -- a table
+) -> None:
+    seen = Observations(alone, fresh=fresh, directly=ALWAYS, replayed=ALWAYS, stamped=True)
+    diagnosis = diagnose(seen, wrong(symptom=Symptom.WRONG_EXCHANGE))
+    assert diagnosis.cause is Cause.UNDETERMINED
+    assert ["columns" in line for line in diagnosis.reasoning] == [False, False, True] * told
+
+
 @pytest.mark.parametrize(
     ("alone", "directly", "replayed", "stamped", "cause"),
     [

@@ -43,6 +43,7 @@ _ASKED_AGAIN: Final = frozenset(
         Symptom.ALTERED_ROWS,
         Symptom.WRONG_STATUS,
         Symptom.WRONG_HEADERS,
+        Symptom.WRONG_EXCHANGE,
     }
 )
 
@@ -167,6 +168,8 @@ class Inquiry:
         return trial
 
     async def _directly(self, finding: Finding, path: str) -> Trial:
+        if finding.symptom is Symptom.WRONG_EXCHANGE:
+            return Trial()  # its rows have other columns
         prepared, evidence = self.asking.parts.prepared, finding.verdict.evidence
         try:
             seen = await seen_directly(
