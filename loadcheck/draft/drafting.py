@@ -118,7 +118,8 @@ class _Drafting:
         if not found:
             raise EnvironmentProblem(
                 f"{place.target.url} serves no table of schema {place.schema} to {roles[0]}",
-                "Name the role by --role, the schema by --schema; or grant the role something.",
+                "Name the role by --role, the schema by --schema; or grant the role something.\n"
+                "If the tables are new, PostgREST must read the schema again: SIGUSR1, or a new start.",
             )
         reader = Intents(self.catalogue)
         intents = {served.path: await self._proven(served, one, reader.of(one)) for served, one in found}

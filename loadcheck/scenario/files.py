@@ -66,6 +66,8 @@ def _content(loc: Loc, path: Path, name: str, document: Document, problems: Prob
 
 def missing_file_hint(path: Path) -> str:
     """Return the hint for a file that is not there: the one beside it with the nearest name; empty when none is."""
+    if path.is_symlink():
+        return f"it is a link to {path.readlink()}, which is not there"
     near = nearest(path.name, sorted(_siblings(path)))
     return f"did you mean `{near}`?" if near else ""
 

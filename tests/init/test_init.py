@@ -1,7 +1,9 @@
 """`loadcheck init`: a scenario that runs as it is written."""
 
+import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from loadcheck.scenario.load import load
@@ -82,3 +84,21 @@ def test_a_role_that_may_read_nothing_is_told(pets_stack: EmbeddedStack) -> None
     ended = loadcheck("init", *target, "--jwt-secret", pets_stack.jwt.secret.get_secret_value(), "--schema", "nowhere")
     assert ended.code == 5
     assert "no role that row security binds may read a table of schema nowhere" in ended.err
+
+
+async def test_tables_that_postgrest_has_not_read_yet_are_asked_about(pets_stack: EmbeddedStack) -> None:
+    owner = await asyncpg.connect(pets_stack.database)
+    try:
+        await owner.execute(
+            "CREATE SCHEMA late; CREATE TABLE late.hounds (id int); ALTER TABLE late.hounds ENABLE ROW LEVEL SECURITY;"
+            "GRANT USAGE ON SCHEMA late TO role_readwrite; GRANT SELECT ON late.hounds TO role_readwrite"
+        )
+        target = ("--url", pets_stack.url, "--database", pets_stack.database, "--schema", "late")
+        key = pets_stack.jwt.secret.get_secret_value()
+        ended = await asyncio.to_thread(loadcheck, "init", *target, "--jwt-secret", key)
+    finally:
+        await owner.execute("DROP SCHEMA late CASCADE")
+        await owner.close()
+    assert ended.code == 5
+    assert "serves no table of schema late to role_readwrite" in ended.err
+    assert "If the tables are new, PostgREST must read the schema again" in ended.err

@@ -284,6 +284,23 @@ def test_the_words_of_the_json_stay_when_people_are_told_in_others(second: Store
     assert next(each["change"] for each in found["measured"] if each["name"] == "p50") == change
 
 
+def test_runs_of_two_scenarios_are_told_apart() -> None:
+    base, run = run_of(1), run_of(2)
+    run.summary["scenario"] = "others"
+    phases = [{**each, "name": "rush" if each["name"] == "peak" else each["name"]} for each in run.summary["phases"]]
+    run.summary["phases"] = phases  # type: ignore[typeddict-item]
+    compared = compare(base, run, TOLERANCE)
+    assert compared.unlike == [
+        "scenario others, where the base is of pets",
+        "phase peak is in the base only",
+        "phase rush is not in the base",
+    ]
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(comparison_report(compared))
+    assert "not alike: scenario others, where the base is of pets" in console.export_text()
+    assert compare(base, run_of(2), TOLERANCE).unlike == []
+
+
 @pytest.mark.parametrize(
     ("second", "told"),
     [

@@ -208,8 +208,10 @@ def test_only_the_first_mistakes_are_printed(tmp_path: Path) -> None:
 def test_files_that_cannot_be_scenarios(tmp_path: Path) -> None:
     (tmp_path / "pets.yaml").write_text(MINIMAL)
     (tmp_path / "latin.yaml").write_bytes(b"name: a\nb: caf\xe9\n")
+    (tmp_path / "link.yaml").symlink_to("gone/pets.yaml")
     for name, problem in {
         "pet.yaml": f"{tmp_path}/pet.yaml: no such file\n    did you mean `pets.yaml`?",
+        "link.yaml": f"{tmp_path}/link.yaml: no such file\n    it is a link to gone/pets.yaml, which is not there",
         "nothing/like.it": f"{tmp_path}/nothing/like.it: no such file",
         ".": f"{tmp_path}: a folder, not a scenario\n    name the .yaml file in it",
         "pets.yaml/x": f"{tmp_path}/pets.yaml/x: cannot be read: Not a directory",

@@ -10,7 +10,16 @@ from loadcheck.record.series import Sample
 from loadcheck.record.stored import FindingHead
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.compare.interval import FEWEST, Effect, effect
-from loadcheck.report.compare.measures import MEASURES, Measure, answers, phases, slowdown, values, windows
+from loadcheck.report.compare.measures import (
+    MEASURES,
+    Measure,
+    answers,
+    measured_phases,
+    phases,
+    slowdown,
+    values,
+    windows,
+)
 from loadcheck.report.headlines import headline
 
 _SLOWED: Final = 1.5  # times that the machine may slow loadcheck down in one run more than in the other
@@ -65,6 +74,7 @@ class Comparison:
         coverage: By name, of the base and of the run, where the run covered clearly less.
         slowdown: By phase, how many times longer loadcheck's own work took than on a core of its own, in the base and
             in the run.
+        unlike: In what the two are not runs of the same: sentences about the scenario, and phases that only one has.
     """
 
     tolerance: float
@@ -73,6 +83,7 @@ class Comparison:
     gone: Sequence[str]
     coverage: Mapping[str, tuple[int, int]]
     slowdown: Mapping[str, tuple[float, float]]
+    unlike: Sequence[str]
 
     @property
     def regressed(self) -> bool:
@@ -110,6 +121,7 @@ def compare(base: StoredRun, run: StoredRun, tolerance: float) -> Comparison:
         [headline(each) for kind, each in before.items() if kind not in after],
         dict(_less_covered(base, run)),
         {phase: (slowdown(pair.base), slowdown(pair.run)) for phase, pair in pairs.items()},
+        list(_unlike(base, run)),
     )
 
 
@@ -183,6 +195,15 @@ def _open(measure: Measure, least: float, most: float, tolerance: float) -> bool
 
 def _middle(values: Sequence[float]) -> float | None:
     return sorted(values)[len(values) // 2] if values else None
+
+
+def _unlike(base: StoredRun, run: StoredRun) -> Iterator[str]:
+    before, after = base.summary["scenario"], run.summary["scenario"]
+    if after != before:
+        yield f"scenario {after}, where the base is of {before}"
+    theirs, ours = measured_phases(base), measured_phases(run)
+    yield from (f"phase {name} is in the base only" for name in theirs if name not in ours)
+    yield from (f"phase {name} is not in the base" for name in ours if name not in theirs)
 
 
 def _by_kind(findings: Sequence[FindingHead]) -> dict[tuple[str, ...], FindingHead]:

@@ -45,8 +45,8 @@ MEASURES: Final = (
 
 def phases(base: StoredRun, run: StoredRun) -> list[str]:
     """Return the measured phases that both runs have, in order."""
-    theirs = _measured(base)
-    return [name for name in _measured(run) if name in theirs]
+    theirs = measured_phases(base)
+    return [name for name in measured_phases(run) if name in theirs]
 
 
 def windows(run: StoredRun, phase: str) -> list[Sample]:
@@ -81,5 +81,6 @@ def slowdown(samples: Sequence[Sample]) -> float:
     return median(told) if told else 1.0
 
 
-def _measured(run: StoredRun) -> list[str]:
+def measured_phases(run: StoredRun) -> list[str]:
+    """Return the names of its measured phases, in order."""
     return [phase["name"] for phase in run.summary["phases"] if phase["measure"]]

@@ -74,6 +74,7 @@ def _conclusion(comparison: Comparison) -> str:
 
 
 def _sentences(comparison: Comparison) -> Iterator[str]:
+    yield from (f"not alike: {sentence}" for sentence in comparison.unlike)
     yield from (f"new: {headline}" for headline in comparison.new)
     yield from (f"gone: {headline}" for headline in comparison.gone)
     for name, (before, after) in comparison.coverage.items():
