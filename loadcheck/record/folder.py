@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -18,6 +19,7 @@ _HISTORY: Final = "history.ndjson.gz"
 _SERIES: Final = "series.ndjson"
 _TRUTHS: Final = "truths.ndjson.gz"
 _SUMMARY: Final = "summary.json"
+_SCENARIO: Final = "scenario.yaml"
 _LONGEST_NAME: Final = 60
 _ADVICE: Final = "Make it writable, or name another folder with --out."
 
@@ -69,7 +71,7 @@ class RunFolder:
 
     def write_scenario(self, text: str) -> None:
         """Write scenario.yaml; the text is the scenario as resolved, its secrets already redacted."""
-        self._write("scenario.yaml", text)
+        self._write(_SCENARIO, text)
 
     def write_findings(self, findings: Sequence[Mapping[str, Any]]) -> None:
         """Write findings.json; again as often as there are new ones."""
@@ -91,6 +93,13 @@ class RunFolder:
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, which marks the run as complete."""
         self._write(_SUMMARY, _json(summary))
+
+    def forget_unless_begun(self) -> None:
+        """Remove the folder of a run that was refused before it had a history; one that holds anything else stays."""
+        with suppress(OSError):
+            if not self.history.exists():
+                (self.path / _SCENARIO).unlink()
+                self.path.rmdir()
 
     @property
     def workers(self) -> list[Self]:
@@ -162,6 +171,11 @@ def _given_folder(path: Path) -> Path:
         raise UsageProblem(
             f"{path} already holds a run, and a run is never overwritten",
             "Name another folder with --out, or remove that one.",
+        )
+    if (path / _SCENARIO).exists():
+        raise UsageProblem(
+            f"{path} holds a file {_SCENARIO}, in whose place the run would put its own",
+            "Name another folder with --out, or move the file away.",
         )
     return path
 

@@ -121,8 +121,11 @@ class Run:
         folder = RunFolder.create(self._options.out, self._scenario.name, self._started)
         folder.write_scenario(self._loaded.resolved)
         findings = Findings()
-        with findings_first(findings, folder.path):
-            return await self._recorded(folder, faults, findings)
+        try:
+            with findings_first(findings, folder.path):
+                return await self._recorded(folder, faults, findings)
+        finally:
+            folder.forget_unless_begun()
 
     async def _recorded(self, folder: RunFolder, faults: Faults, findings: Findings) -> Ended:
         async with put_together(self._loaded, self._clock, self._observer) as parts:

@@ -121,6 +121,7 @@ def test_a_wrong_secret_is_told_once(target: Target, tmp_path: Path) -> None:
     assert ended.code == 5
     assert ended.text.count("refuses every token") == 1
     assert "--jwt-secret" in ended.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_oracle_that_row_security_binds(tmp_path: Path) -> None:

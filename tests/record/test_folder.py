@@ -55,6 +55,13 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
         RunFolder.create(tmp_path / "out", "pets", STARTED)
 
 
+def test_a_scenario_of_the_users_own_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").write_text("name: mine")
+    with pytest.raises(UsageProblem, match=r"holds a file scenario\.yaml"):
+        RunFolder.create(tmp_path, "pets", STARTED)
+    assert (tmp_path / "scenario.yaml").read_text() == "name: mine"
+
+
 def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "reports").write_text("")
@@ -111,3 +118,16 @@ def test_a_folder_that_vanished_is_told(tmp_path: Path) -> None:
     folder.path.rmdir()
     with pytest.raises(EnvironmentProblem, match="No such file"):
         folder.write_summary({})
+
+
+def test_a_run_that_never_began_leaves_no_folder_and_nothing_else_is_taken(tmp_path: Path) -> None:
+    refused, begun, others = (RunFolder.create(tmp_path / name, "pets", STARTED) for name in ("refused", "begun", "x"))
+    for folder in (refused, begun, others):
+        folder.write_scenario("name: pets")
+    begun.history.touch()
+    (others.path / "notes.txt").touch()
+    for folder in (refused, begun, others):
+        folder.forget_unless_begun()
+    assert not refused.path.exists()
+    assert (begun.path / "scenario.yaml").exists()
+    assert [left.name for left in others.path.iterdir()] == ["notes.txt"]
