@@ -61,8 +61,10 @@ def next_steps(summary: Summary, findings: Sequence[StoredFinding], folder: Path
 
 def _mend(findings: Sequence[StoredFinding], folder: Path) -> Iterator[Step]:
     first = findings[0]
-    if (how := MENDS.get(first["cause"])) is not None:
-        yield Step(f"{first['id']}: {how}")
+    firsts: dict[str, str] = {}  # of each cause
+    for finding in findings:
+        firsts.setdefault(finding["cause"], finding["id"])
+    yield from (Step(f"{named}: {MENDS[cause]}") for cause, named in firsts.items() if cause in MENDS)
     shown = next((finding["reproduction"] for finding in findings if finding["reproduction"] is not None), None)
     if shown is not None:
         yield Step("then run this again, until it is green", _command("run", folder / shown["scenario"]))

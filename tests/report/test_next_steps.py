@@ -5,6 +5,7 @@ import pytest
 
 from loadcheck.record.stored import StoredReproduction
 from loadcheck.report.next_steps import next_steps
+from tests.record.samples import finding
 from tests.report.test_formats import stored, two
 
 FOLDER = Path("reports/my pets")
@@ -26,6 +27,14 @@ def test_a_leak_says_what_to_mend_and_how_to_see_that_it_is_mended() -> None:
     assert first.startswith("F1: let every setting end with its transaction")
     assert second.endswith("loadcheck run 'reports/my pets/F1/reproduce.yaml'")
     assert third.endswith("loadcheck report 'reports/my pets' --html run.html")
+
+
+def test_each_cause_is_mended_and_none_twice() -> None:
+    run = stored([finding(name=f"F{number}") for number in (1, 2, 3)])
+    run.findings[2]["cause"] = "plan-cache"
+    told = [str(step) for step in next_steps(run.summary, run.findings, FOLDER)]
+    assert [step[:4] for step in told if step.startswith("F")] == ["F1: ", "F3: "]
+    assert "STABLE" in told[1]
 
 
 @pytest.mark.parametrize(
