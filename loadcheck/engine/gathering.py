@@ -7,8 +7,8 @@ from typing import Final
 from loadcheck.engine.events import Exchange
 
 # What is told holds up the answers that come meanwhile: so many take a fraction of a millisecond to judge and record.
-_ENOUGH: Final = 128
-_WITHIN_S: Final = 0.05
+_ENOUGH: Final = 64
+_WITHIN_S: Final = 0.025
 
 
 class Gathering:

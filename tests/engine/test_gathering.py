@@ -37,11 +37,11 @@ async def test_a_single_one_is_told_after_a_moment() -> None:
 async def test_enough_of_them_are_told_as_soon_as_the_loop_is_free() -> None:
     told = Told()
     gathering = Gathering(told)
-    gathering.add(exchanges(0, 120))
-    gathering.add(exchanges(120, 10))
+    gathering.add(exchanges(0, 60))
+    gathering.add(exchanges(60, 10))
     assert told.batches == []
     await asyncio.sleep(0)
-    assert told.batches == [list(range(130))]
+    assert told.batches == [list(range(70))]
 
 
 async def test_what_was_told_already_is_not_told_again() -> None:
@@ -50,13 +50,13 @@ async def test_what_was_told_already_is_not_told_again() -> None:
     gathering.add(exchanges(0, 3))
     gathering.tell()
     gathering.tell()
-    gathering.add(exchanges(3, 128))
+    gathering.add(exchanges(3, 64))
     await told.more.wait()
     await asyncio.sleep(0)
-    assert told.batches == [[0, 1, 2], list(range(3, 131))]
+    assert told.batches == [[0, 1, 2], list(range(3, 67))]
 
 
-@given(st.lists(st.tuples(st.integers(1, 200), st.sampled_from(["go on", "yield", "tell"])), max_size=20))
+@given(st.lists(st.tuples(st.integers(1, 100), st.sampled_from(["go on", "yield", "tell"])), max_size=20))
 def test_each_is_told_once_and_in_order(steps: list[tuple[int, str]]) -> None:
     async def follow() -> tuple[list[int], int]:
         told, count = Told(), 0
