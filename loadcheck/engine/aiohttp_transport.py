@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from aiohttp import (
+    ClientConnectionError,
     ClientConnectorError,
     ClientError,
     ClientHandlerType,
@@ -108,7 +109,10 @@ class AiohttpTransport(AwaitedTransport):
 
 
 class _Connector(TCPConnector):
-    """Hands out no connection on which the server spoke unasked: those bytes would pass for the next answer."""
+    """Hands out no connection on which the server spoke unasked: those bytes would pass for the next answer.
+
+    Nor one that was lost while it was made, which says nothing but that the server is gone.
+    """
 
     async def connect(
         self,
@@ -118,8 +122,9 @@ class _Connector(TCPConnector):
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
         if connection.protocol is not None and connection.protocol.should_close:
+            lost = Lost.PROTOCOL if connection.protocol.is_connected() else Lost.DISCONNECTED
             connection.close()
-            raise LostAnswer(Lost.PROTOCOL)
+            raise LostAnswer(lost)
         return connection
 
 
@@ -142,7 +147,7 @@ def _headers(response: ClientResponse) -> dict[str, str]:
 def _why(error: ClientError) -> Lost:
     if isinstance(error, ClientConnectorError | InvalidURL):
         return Lost.CONNECT
-    if isinstance(error, ClientOSError | ServerDisconnectedError):
+    if isinstance(error, ClientConnectionError):
         return Lost.DISCONNECTED
     cut_off = isinstance(error.__cause__, ContentLengthError | TransferEncodingError)
     return Lost.DISCONNECTED if isinstance(error, ClientPayloadError) and cut_off else Lost.PROTOCOL

@@ -1,15 +1,19 @@
 import asyncio
 import gzip
+import socket
 import ssl
+import struct
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
+from itertools import chain
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from cryptography import x509
@@ -460,6 +464,27 @@ async def test_a_second_answer_on_an_idle_connection_is_never_the_next_ones(betw
         assert await loss(transport, to(server, "/never-sent")) is Lost.PROTOCOL
         assert (await transport.send(to(server, "/next"))).body == b"GET /next HTTP/1.1"
         assert [visit.line.split()[1] for visit in server.visits] == ["/first", "/next"]
+
+
+async def test_a_connection_that_is_reset_as_soon_as_it_is_made_blames_nobody(kind: Kind) -> None:
+    """So a server ends that crashes: whether its kernel or the client is faster is up to luck, so it is tried often."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        resetting = Thread(target=_reset_all, args=(listening,))
+        resetting.start()
+        message = Message("GET", f"http://127.0.0.1:{listening.getsockname()[1]}/", Headers({}))
+        async with running(kind(LONG_S, MAX_ANSWER, SystemClock())) as transport:
+            ends = [await asyncio.gather(*(loss(transport, message) for _ in range(50))) for _ in range(20)]
+        listening.shutdown(socket.SHUT_RDWR)
+        resetting.join()
+    assert set(chain.from_iterable(ends)) <= {Lost.DISCONNECTED, Lost.CONNECT}
+
+
+def _reset_all(listening: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            connection, _ = listening.accept()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
 
 
 def overheard(transport: Transport) -> bool:
