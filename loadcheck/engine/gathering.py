@@ -15,7 +15,7 @@ class Gathering:
     """Tells of many exchanges at once, or of what there is after a moment.
 
     Judging and recording are other code on other data than sending is. Where an exchange is told alone, the processor's
-    caches hold neither, and everything takes twice as long.
+    caches hold neither: docs/performance.md tells what that costs.
 
     Args:
         tell: Called with them on the event loop, but never from within `add`.

@@ -66,7 +66,8 @@ class Desk:
         """
         calm, consider, pardon = self.recovery.calm, self.recovery.consider, self.clockwatch.pardon
         judged = [
-            one if calm and one[1] is OK else (one[0], consider(one[0], pardon(one[1])), one[2]) for one in judged
+            (exchange, verdict if calm and verdict is OK else consider(exchange, pardon(verdict)), grounds)
+            for exchange, verdict, grounds in judged
         ]
         self.tally.add_all(judged)
         self.history.add_all(judged)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.randomness import source
@@ -13,8 +12,6 @@ from loadcheck.run.faults.recovery import Recovery, Window
 from loadcheck.run.workers import messages
 from loadcheck.run.workers.line import Line
 from loadcheck.scenario.fault import Fault, FaultKind
-
-_OWN: Final = "heard"
 
 
 class HeardFaults:
@@ -86,7 +83,7 @@ class HeardFaults:
         stack = AsyncExitStack()
         stack.enter_context(self.breaking.on(fault.label))
         if fault.do in ours:
-            await stack.enter_async_context(ours[fault.do](fault, source(self._seed, _OWN, index)))
+            await stack.enter_async_context(ours[fault.do](fault, source(self._seed, "fault", index)))
         self._on[index] = stack, self.recovery.begin(index, now) if fault.of_the_target else None
         self._line.send(messages.Braced())
 
