@@ -17,6 +17,7 @@ from jwt.algorithms import get_default_algorithms
 from pydantic import SecretStr
 
 from loadcheck.errors import UsageProblem
+from loadcheck.scenario.regular import read_file
 from loadcheck.scenario.target import Algorithm, Jwt
 
 _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -162,8 +163,7 @@ def _long_enough(secret: bytes, algorithm: Algorithm, where: str) -> bytes:
 
 def _private_key(path: Path, algorithm: Algorithm) -> _PrivateKey:
     try:
-        with path.open("rb") as file:
-            text = file.read(_PEM_MAX_BYTES)
+        text = read_file(path, _PEM_MAX_BYTES)
     except OSError as error:
         raise UsageProblem(
             f"cannot read target.jwt.private_key {path}: {error.strerror}",

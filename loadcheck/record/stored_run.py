@@ -8,7 +8,7 @@ from typing import Self
 from loadcheck.errors import UsageProblem
 from loadcheck.record.series import Sample, read_series
 from loadcheck.record.stored import StoredFinding, Summary
-from loadcheck.record.told import read_findings, read_summary
+from loadcheck.record.told import NAME_A_RUN, read_findings, read_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,6 @@ class StoredRun:
             missing = "summary.json" if summary is None else "findings.json"
             raise UsageProblem(
                 f"{folder / missing}: no such file, so {folder} holds no complete run",
-                "Name a folder that `loadcheck run` has made, such as reports/pets-….",
+                NAME_A_RUN,
             )
         return cls(folder, summary, findings, list(read_series(folder / "series.ndjson")))

@@ -2,13 +2,15 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from loadcheck.errors import UsageProblem
 from loadcheck.record.stored import StoredFinding, Summary
+
+NAME_A_RUN: Final = "Name a folder that `loadcheck run` has made, such as reports/pets-…."
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -35,6 +37,8 @@ def _read(path: Path, kind: object) -> Any:
         _adapter(kind).validate_python(told)
     except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        raise UsageProblem(f"{path.parent} is not a folder, so it holds no run", NAME_A_RUN) from None
     except (OSError, orjson.JSONDecodeError) as error:
         raise UsageProblem(f"{path} cannot be read: {error}") from None
     except ValidationError as error:

@@ -6,11 +6,14 @@ from typing import Final
 
 from loadcheck.scenario.document import Document, Loc
 from loadcheck.scenario.problems import Place, Problems, nearest
+from loadcheck.scenario.regular import NotAFileError, read_file
 from loadcheck.scenario.statements import syntax_mistake
 from loadcheck.scenario.target import Jwt
 
 _PARSED_MAX_BYTES: Final = 20_000_000
 _LISTED: Final = 1_000
+
+AS_FILE_HINT: Final = "save what it gives as a file, and name that"
 
 
 def check_sql_files(names: Sequence[str], document: Document, folder: Path, problems: Problems) -> None:
@@ -50,13 +53,15 @@ def _content(loc: Loc, path: Path, name: str, document: Document, problems: Prob
     """Return what is in the file; None, with the problem told, when it cannot be read."""
     place = document.place(loc)
     try:
-        return path.read_bytes()
+        return read_file(path)
     except FileNotFoundError:
         problems.add(
             place, f"no file {name}", lambda: missing_file_hint(path) or "it is relative to the scenario's folder"
         )
     except IsADirectoryError:
         problems.add(place, f"{name} is a folder", "name the file in it")
+    except NotAFileError as error:
+        problems.add(place, f"{name} is {error.strerror}", AS_FILE_HINT)
     except OSError as error:
         problems.add(place, f"{name} cannot be read: {error.strerror}")
     except ValueError:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from loadcheck.scenario.checks import check
 from loadcheck.scenario.document import Document
-from loadcheck.scenario.files import missing_file_hint
+from loadcheck.scenario.files import AS_FILE_HINT, missing_file_hint
 from loadcheck.scenario.hunting import with_hunting_phases
 from loadcheck.scenario.mistakes import report, report_contradictions
 from loadcheck.scenario.model import Scenario
@@ -19,6 +19,7 @@ from loadcheck.scenario.parts import Parts
 from loadcheck.scenario.problems import Place, Problem, Problems, ScenarioError
 from loadcheck.scenario.reader import read
 from loadcheck.scenario.redaction import redacted_yaml
+from loadcheck.scenario.regular import NotAFileError, read_file
 from loadcheck.scenario.target import Target
 
 _MAX_BYTES: Final = 4_000_000
@@ -122,12 +123,13 @@ def _scenario(document: Document, folder: Path, problems: Problems) -> Scenario 
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        content = read_file(path, _MAX_BYTES + 1)
     except FileNotFoundError:
         raise _unusable(path, "no such file", missing_file_hint(path)) from None
     except IsADirectoryError:
         raise _unusable(path, "a folder, not a scenario", "name the .yaml file in it") from None
+    except NotAFileError as error:
+        raise _unusable(path, f"{error.strerror}", AS_FILE_HINT) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not the name of a file"
         raise _unusable(path, f"cannot be read: {reason}") from None

@@ -9,6 +9,7 @@ import postgast
 from postgast.pg_query_pb2 import Token
 
 from loadcheck.errors import UsageProblem
+from loadcheck.scenario.regular import read_file
 
 # Else PostgreSQL tells of the rows written up to a second later, or as late as the session's end: counts that move
 # then look as if somebody wrote during the run.
@@ -16,6 +17,7 @@ _COUNT_NOW: Final = "SELECT pg_catalog.pg_stat_force_next_flush()"
 _COUNTS_NOW: Final = 15
 """The first major version that has it."""
 
+_NO_STATEMENT: Final = {Token.ASCII_59, Token.SQL_COMMENT, Token.C_COMMENT}
 _TERMINAL: Final = {(Token.FROM, Token.STDIN), (Token.TO, Token.STDOUT)}
 
 
@@ -51,6 +53,8 @@ async def run_files(files: Sequence[tuple[Path, str]], dsn: str) -> None:
         UsageProblem: PostgreSQL refuses one; it names file, line and column where PostgreSQL tells them.
     """
     for path, text in files:
+        if _is_empty(text):
+            continue  # asyncpg fails where PostgreSQL was asked for nothing
         connection = await asyncpg.connect(dsn)
         try:
             await connection.execute(text)
@@ -64,10 +68,17 @@ async def run_files(files: Sequence[tuple[Path, str]], dsn: str) -> None:
 
 
 def _text(path: Path) -> str:
-    data = path.read_bytes()
+    data = read_file(path)
     if (nul := data.find(b"\0")) >= 0:
         raise UnicodeDecodeError("utf-8", data, nul, nul + 1, "PostgreSQL has no NUL in text")
     return data.decode("utf-8-sig")
+
+
+def _is_empty(text: str) -> bool:
+    try:
+        return all(token.token in _NO_STATEMENT for token in postgast.scan(text).tokens)
+    except postgast.PgQueryError:
+        return False  # PostgreSQL tells what is wrong with it
 
 
 def _refuse_terminal(path: Path, text: str) -> None:

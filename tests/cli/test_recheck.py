@@ -1,6 +1,7 @@
 """`loadcheck recheck` from outside: it judges for itself, and what it cannot judge it says."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import takewhile
@@ -198,6 +199,14 @@ def test_a_folder_of_another_kind_is_one_message(tmp_path: Path, fixed: Path) ->
         assert again.code == 4
         assert again.err.startswith("loadcheck: ")
         assert "Traceback" not in again.text
+
+
+@pytest.mark.parametrize("command", ["recheck", "report"])
+def test_what_is_no_folder_is_one_message(command: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run")
+    again = loadcheck(command, "run", cwd=tmp_path)
+    assert again.code == 4
+    assert again.err.startswith("loadcheck: run is not a folder, so it holds no run\nName a folder")
 
 
 @pytest.mark.parametrize("name", ["summary.json", "findings.json"])

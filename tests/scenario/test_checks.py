@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -223,13 +224,14 @@ def test_files_that_are_not_there_or_not_sql(tmp_path: Path) -> None:
     (tmp_path / "psql.sql").write_text("\\c pets\n")
     (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "key.pem").write_text("")
     text = (
         MINIMAL
         + """\
 target: {jwt: {algorithm: RS256, private_key: kye.pem}}
 stack:
-  sql: [pet.sql, pets.sql, psql.sql, latin.sql, folder, elsewhere/far.sql]
+  sql: [pet.sql, pets.sql, psql.sql, latin.sql, folder, elsewhere/far.sql, pipe]
 """
     )
     *told_before, psql = told(tmp_path, text)
@@ -240,6 +242,7 @@ stack:
         "scenario.yaml:8:38: latin.sql is not UTF-8 at byte 8\n    save it as UTF-8",
         "scenario.yaml:8:49: folder is a folder\n    name the file in it",
         "scenario.yaml:8:57: no file elsewhere/far.sql\n    it is relative to the scenario's folder",
+        "scenario.yaml:8:76: pipe is a pipe, not a file\n    save what it gives as a file, and name that",
         'pets.sql:3:13: syntax error at or near "WHERE"',
     ]
 

@@ -1,4 +1,5 @@
 import cProfile
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -209,6 +210,8 @@ def test_files_that_cannot_be_scenarios(tmp_path: Path) -> None:
     (tmp_path / "pets.yaml").write_text(MINIMAL)
     (tmp_path / "latin.yaml").write_bytes(b"name: a\nb: caf\xe9\n")
     (tmp_path / "link.yaml").symlink_to("gone/pets.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.yaml")
     for name, problem in {
         "pet.yaml": f"{tmp_path}/pet.yaml: no such file\n    did you mean `pets.yaml`?",
         "link.yaml": f"{tmp_path}/link.yaml: no such file\n    it is a link to gone/pets.yaml, which is not there",
@@ -216,6 +219,8 @@ def test_files_that_cannot_be_scenarios(tmp_path: Path) -> None:
         ".": f"{tmp_path}: a folder, not a scenario\n    name the .yaml file in it",
         "pets.yaml/x": f"{tmp_path}/pets.yaml/x: cannot be read: Not a directory",
         "nul\0": f"{tmp_path}/nul\0: cannot be read: not the name of a file",
+        "pipe.yaml": f"{tmp_path}/pipe.yaml: a pipe, not a file\n    save what it gives as a file, and name that",
+        "zero.yaml": f"{tmp_path}/zero.yaml: a device, not a file\n    save what it gives as a file, and name that",
         "latin.yaml": f"{tmp_path}/latin.yaml:2:7: not UTF-8\n    save the file as UTF-8",
     }.items():
         with pytest.raises(ScenarioError) as raised:

@@ -32,6 +32,11 @@ async def test_a_mistake_is_told_with_its_place_and_nothing_of_the_file_is_done(
         assert caught.value.advice
 
 
+@pytest.mark.parametrize("sql", ["", "-- to come\n", "/* a */ ;;"])
+async def test_a_file_without_a_statement_does_nothing(pets_stack: EmbeddedStack, sql: str) -> None:
+    await run_files([(Path("empty.sql"), sql)], pets_stack.database)
+
+
 @pytest.mark.parametrize("copy", ["COPY a (i) FROM stdin;", "copy a to STDOUT", "COPY a FROM STDIN;\n1\n\\.\n"])
 def test_copy_has_no_terminal_to_wait_for(tmp_path: Path, copy: str) -> None:
     (tmp_path / "copy.sql").write_text(f"CREATE TABLE a (é int);\n  {copy}")

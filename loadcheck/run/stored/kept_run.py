@@ -12,7 +12,7 @@ from loadcheck.record.folder import RunFolder
 from loadcheck.record.stored import StoredFinding, Summary
 from loadcheck.record.stored_chunks import StoredChunks
 from loadcheck.record.stored_truths import StoredTruths, read_truths
-from loadcheck.record.told import first_mistake, read_findings, read_summary
+from loadcheck.record.told import NAME_A_RUN, first_mistake, read_findings, read_summary
 from loadcheck.scenario.model import Scenario
 
 
@@ -71,10 +71,9 @@ def _scenario(path: Path) -> Scenario:
     try:
         return Scenario.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise UsageProblem(
-            f"{path}: no such file, so {path.parent} holds no run",
-            "Name a folder that `loadcheck run` has made, such as reports/pets-….",
-        ) from None
+        raise UsageProblem(f"{path}: no such file, so {path.parent} holds no run", NAME_A_RUN) from None
+    except NotADirectoryError:
+        raise UsageProblem(f"{path.parent} is not a folder, so it holds no run", NAME_A_RUN) from None
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read: {error.strerror}") from None
     except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
