@@ -1,7 +1,5 @@
 """The key that signs the tokens: read from the scenario, checked against its algorithm, and never shown."""
 
-import base64
-import binascii
 import secrets
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +16,7 @@ from pydantic import SecretStr
 
 from loadcheck.errors import UsageProblem
 from loadcheck.scenario.regular import read_file
+from loadcheck.scenario.secret import SecretError, secret_bytes
 from loadcheck.scenario.target import Algorithm, Jwt
 
 _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -112,53 +111,17 @@ def signing_key(jwt: Jwt, folder: Path) -> SigningKey:
     """
     if jwt.private_key:
         return SigningKey(jwt.algorithm, _private_key(folder / jwt.private_key, jwt.algorithm))
-    if secret := jwt.secret.get_secret_value():
-        return SigningKey(jwt.algorithm, _raw_secret(secret, jwt.algorithm))
-    if encoded := jwt.secret_base64.get_secret_value():
-        return SigningKey(jwt.algorithm, _base64_secret(encoded, jwt.algorithm))
+    try:
+        secret = secret_bytes(jwt)
+    except SecretError as error:
+        raise UsageProblem(f"target.jwt.{error}", f"{error.hint[0].upper()}{error.hint[1:]}.") from None
+    if secret is not None:
+        return SigningKey(jwt.algorithm, secret)
     raise UsageProblem(
         "there is no key to sign tokens with",
         "Set --jwt-secret or LOADCHECK_JWT_SECRET, or target.jwt in the scenario: secret, secret_base64 or "
         "private_key.",
     )
-
-
-def _raw_secret(secret: str, algorithm: Algorithm) -> bytes:
-    if secret.lstrip().startswith("{") and '"kty"' in secret:
-        raise UsageProblem(
-            "target.jwt.secret is a JWK, not a secret",
-            'Give the value of its "k" as secret_base64, or a private key as the PEM file private_key.',
-        )
-    if "-----BEGIN" in secret:
-        raise UsageProblem(
-            "target.jwt.secret is a PEM key, not a secret",
-            "Put it into a file and name that as private_key, with the algorithm, such as RS256.",
-        )
-    return _long_enough(secret.encode(), algorithm, "target.jwt.secret")
-
-
-def _base64_secret(encoded: str, algorithm: Algorithm) -> bytes:
-    """Decode either alphabet; PostgREST also takes dots for the padding."""
-    text = "".join(encoded.split()).rstrip("=.").replace("-", "+").replace("_", "/")
-    try:
-        secret = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise UsageProblem(
-            "target.jwt.secret_base64 is not base64",
-            "PostgREST decodes the secret only with jwt-secret-is-base64; without it, give it as secret.",
-        ) from None
-    return _long_enough(secret, algorithm, "target.jwt.secret_base64, decoded,")
-
-
-def _long_enough(secret: bytes, algorithm: Algorithm, where: str) -> bytes:
-    """Refuse what PostgREST refuses: a secret that is shorter than the hash (RFC 7518, section 3.2)."""
-    least = int(algorithm[2:]) // 8
-    if len(secret) < least:
-        raise UsageProblem(
-            f"{where} has {len(secret)} bytes; {algorithm} wants {least} or more, and so does PostgREST",
-            f"Make one with `openssl rand -base64 {least}` and give PostgREST and loadcheck the same one.",
-        )
-    return secret
 
 
 def _private_key(path: Path, algorithm: Algorithm) -> _PrivateKey:

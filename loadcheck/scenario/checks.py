@@ -18,9 +18,12 @@ from loadcheck.scenario.placeholders import value_names
 from loadcheck.scenario.plans import check_plans
 from loadcheck.scenario.problems import Hint, Problems, did_you_mean
 from loadcheck.scenario.programs import check_programs
+from loadcheck.scenario.redaction import HIDDEN
 from loadcheck.scenario.request import Request
+from loadcheck.scenario.secret import SecretError, secret_bytes
 from loadcheck.scenario.settings import check_settings
 from loadcheck.scenario.statements import inspect
+from loadcheck.scenario.target import Jwt
 from loadcheck.scenario.writing import check_writing
 
 _STATUSES: Final = range(100, 600)
@@ -49,6 +52,16 @@ def check(parts: Parts, document: Document, folder: Path, problems: Problems) ->
     check_settings(parts.stack.model, document, problems)
     check_sql_files(parts.stack.model.sql, document, folder, problems)
     check_private_key(parts.target.model.jwt, document, folder, problems)
+    _check_secret(parts.target.model.jwt, document, problems)
+
+
+def _check_secret(jwt: Jwt, document: Document, problems: Problems) -> None:
+    if not jwt.algorithm.symmetric or HIDDEN in {jwt.secret.get_secret_value(), jwt.secret_base64.get_secret_value()}:
+        return  # a run folder's scenario is run again with --jwt-secret
+    try:
+        secret_bytes(jwt)
+    except SecretError as error:
+        problems.add(document.place(("target", "jwt", error.key)), f"`{error.key}` {error.message}", error.hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -308,3 +308,30 @@ load: [{name: steady, concurency: 1, duration: 1s}]
 """
     assert len(told(tmp_path, text)) == 3
     assert len(told(tmp_path, text.replace("rowz: SELECT 1", "headers: 5"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("jwt", "problem"),
+    [
+        ("{secret: short-and-sweet}", "24: `secret` has 15 bytes; HS256 wants 32 or more, and so does PostgREST"),
+        ("{secret: '${KEY}'}", "24: `secret` has 9 bytes; HS256 wants 32 or more, and so does PostgREST"),
+        ("{secret: '${UNSET:-short}'}", "24: `secret` has 5 bytes; HS256 wants 32 or more, and so does PostgREST"),
+        ("{algorithm: HS512, secret_base64: c2hvcnQ=}", "49: `secret_base64` decodes to 5 bytes; HS512 wants 64"),
+        ("{secret_base64: '!'}", "31: `secret_base64` is not base64"),
+        ("{secret: '-----BEGIN PRIVATE KEY-----'}", "24: `secret` is a PEM key, not a secret"),
+        ("{secret: '${UNSET}'}", "24: the variable UNSET is not set"),
+        ("{secret: short-and-sweet, ttl: long}", "24: `secret` has 15 bytes"),
+    ],
+)
+def test_a_secret_that_postgrest_would_not_take(jwt: str, problem: str, tmp_path: Path) -> None:
+    first, *more = told(tmp_path, f"{MINIMAL}target: {{jwt: {jwt}}}\n", KEY="from-here")
+    assert first.startswith(f"scenario.yaml:6:{problem}")
+    assert "\n    " in first
+    assert [one for one in more if "`ttl`" not in one] == []
+
+
+@pytest.mark.parametrize(
+    "jwt", ["{secret: '${UNSET:-}'}", "{secret: 01234567-89ab-cdef-0123-456789ab}", "{secret: '[redacted]'}"]
+)
+def test_a_secret_that_is_long_enough_or_not_known_yet(jwt: str, tmp_path: Path) -> None:
+    loaded(tmp_path, f"{MINIMAL}target: {{jwt: {jwt}}}\n")

@@ -5,6 +5,7 @@ import pytest
 from loadcheck.scenario.stack import PgBouncer
 from tests.scenario.files import MINIMAL, loaded, told
 
+DIGITS = "5" * 32
 TEXT = (
     MINIMAL
     + "load:\n  - {name: warm, concurrency: 1, duration: 1s}\n  - {name: steady, concurrency: 2, duration: 2s}\n"
@@ -16,7 +17,7 @@ def test_values_are_replaced_by_key_index_and_name(tmp_path: Path) -> None:
         "load.steady.duration": "30s",
         "load.0.concurrency": "7",
         "target.url": "http://localhost:3000",
-        "target.jwt.secret": '"5"',
+        "target.jwt.secret": f'"{DIGITS}"',
         "description": "",
         "identities.keeper.claims.role": "true",
         "stack.postgrest.db-pool": "10",
@@ -24,7 +25,7 @@ def test_values_are_replaced_by_key_index_and_name(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, TEXT, overrides).scenario
     assert (scenario.load[0].concurrency, scenario.load[1].duration) == (7, 30)
     assert scenario.target.url == "http://localhost:3000"
-    assert scenario.target.jwt.secret.get_secret_value() == "5"
+    assert scenario.target.jwt.secret.get_secret_value() == DIGITS
     assert scenario.description == ""
     assert scenario.identities[0].claims["role"] is True
     assert scenario.stack.postgrest == {"db-pool": 10}

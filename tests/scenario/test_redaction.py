@@ -21,14 +21,14 @@ stack:
 
 
 def test_nothing_secret_is_kept_or_shown(tmp_path: Path) -> None:
-    one = loaded(tmp_path, TEXT, DSN="postgres://a:SECRET-3@b/c", KEY="SECRET-4")
+    one = loaded(tmp_path, TEXT, DSN="postgres://a:SECRET-3@b/c", KEY="SECRET-4" * 4)
     assert "SECRET" not in one.resolved
     assert not [secret for secret in ("SECRET-3", "SECRET-4", "SECRET-5") if secret in repr(one)]
     assert "${" not in one.resolved
 
 
 def test_what_is_kept_is_a_scenario_again(tmp_path: Path) -> None:
-    one = loaded(tmp_path, TEXT, {"identities.keeper.count": "9"}, DSN="x", KEY="y")
+    one = loaded(tmp_path, TEXT, {"identities.keeper.count": "9"}, DSN="x", KEY="y" * 32)
     again = Scenario.model_validate(yaml.safe_load(one.resolved))
     assert again.identities == one.scenario.identities
     assert again.identities[0].count == 9

@@ -31,7 +31,7 @@ thresholds: {p99: 1ms}
 
 def replay(folder: Path) -> str:
     (folder / "a.sql").write_text("SELECT 1;")
-    scenario = loaded(folder, TEXT, DSN="postgres://a:SECRET-3@b/c", KEY="SECRET-6").scenario
+    scenario = loaded(folder, TEXT, DSN="postgres://a:SECRET-3@b/c", KEY="SECRET-6" * 4).scenario
     exchanges = (Planned(identity="keeper#7", request="list"), Planned(identity="nobody", request="list"))
     return replay_yaml(scenario, Replay("short", "why", folder.absolute(), exchanges, 2, 5, {"keeper": 7}))
 

@@ -54,7 +54,7 @@ load:
   - {name: m, concurrency: "${N}", requests: "${N}"}
 thresholds: {p99: "${N}", error_rate: "0.${N}", checked: "${N}"}
 """
-    scenario = loaded(tmp_path, text, N="5", NO="no", ALG="HS384", SECRET="s" * 40).scenario
+    scenario = loaded(tmp_path, text, N="5", NO="no", ALG="HS384", SECRET="s" * 48).scenario
     (mix,) = scenario.identities
     assert (mix.count, mix.weight, mix.claims) == (5, 5, {"text": "5"})
     assert (scenario.target.timeout, scenario.target.jwt.algorithm) == (5, "HS384")
