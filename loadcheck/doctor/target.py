@@ -10,6 +10,8 @@ from loadcheck.clock import Clock
 from loadcheck.engine.events import Answer, Draw, Lost
 from loadcheck.engine.messages import Composer, Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
+from loadcheck.engine.unanswered import unanswered
+from loadcheck.errors import EnvironmentProblem
 from loadcheck.identity.population import Identity, Population
 from loadcheck.identity.tokens import Mint
 from loadcheck.judge.errors import code_of
@@ -60,7 +62,7 @@ class Target:
 
     Attributes:
         url: Where it is.
-        lost: Why it did not answer at all; empty when it did.
+        lost: Why it did not answer at all; None when it did.
         server: The Server header.
         ahead: By how many seconds its clock is ahead of ours; None where it does not tell.
         stamped: Whether a right answer carried the stamp; None where there was no right answer.
@@ -69,7 +71,7 @@ class Target:
     """
 
     url: str
-    lost: str
+    lost: EnvironmentProblem | None
     server: str = ""
     ahead: float | None = None
     stamped: bool | None = None
@@ -106,15 +108,15 @@ class Asker:
         url = self._scenario.target.url
         before = self._clock.wall()
         answer = await self._ask(Message("GET", f"{url}/", Headers({})))
-        if isinstance(answer, str):
-            return Target(url, lost=answer)
+        if isinstance(answer, LostAnswer):
+            return Target(url, lost=unanswered(answer, self._scenario.target))
         theirs = date_of(answer)
         ahead = None if theirs is None else theirs - (before + self._clock.wall()) / 2
         self._mint.offset = ahead or 0.0
         trials = [await self._try(*question) for question in self._questions()]
         pages = [page for draw in self._whole() if (page := await self._page(draw)) is not None]
         server = answer.headers.get("server", "")
-        return Target(url, "", server, ahead, self._stamped, tuple(trials), tuple(pages))
+        return Target(url, None, server, ahead, self._stamped, tuple(trials), tuple(pages))
 
     def _questions(self) -> Iterator[tuple[str, Identity, Draw, frozenset[int]]]:
         """Yield one question for each mix, and for each kind of broken token that the scenario has none of."""
@@ -154,7 +156,7 @@ class Asker:
     async def _try(self, label: str, identity: Identity, draw: Draw, expected: frozenset[int]) -> Trial:
         name = self._scenario.requests[draw.request].name
         answer = await self._ask(self._signed(draw, identity))
-        if isinstance(answer, str):
+        if isinstance(answer, LostAnswer):
             return Trial(label, identity.token, name, expected, None)
         if answer.status in {200, 206} and not self._stamped:
             self._stamped = HEADER in answer.headers
@@ -164,7 +166,7 @@ class Asker:
         message = self._signed(draw, self._population[draw.identity])
         headers = {name: value for name, value in message.headers.items() if name.lower() != "prefer"}
         answer = await self._ask(replace(message.with_headers({**headers, "Prefer": "count=exact"}), method="HEAD"))
-        told = None if isinstance(answer, str) else _TOTAL.fullmatch(answer.headers.get("content-range", ""))
+        told = None if isinstance(answer, LostAnswer) else _TOTAL.fullmatch(answer.headers.get("content-range", ""))
         if told is None:
             return None
         rows = 0 if told[1] is None else int(told[2]) - int(told[1]) + 1
@@ -177,12 +179,12 @@ class Asker:
             message if token is None else message.with_headers({**message.headers, "Authorization": f"Bearer {token}"})
         )
 
-    async def _ask(self, message: Message) -> Answer | str:
+    async def _ask(self, message: Message) -> Answer | LostAnswer:
         """Return the answer, or why there is none; a kept connection may have been closed between two questions."""
         for again in (True, False):
             try:
                 return await self._transport.send(message)
             except LostAnswer as loss:
                 if not again or loss.lost is not Lost.DISCONNECTED:
-                    return str(loss.lost)
+                    return loss
         raise AssertionError("the second try returns")

@@ -10,7 +10,9 @@ import orjson
 from loadcheck.engine.events import Answer
 from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
+from loadcheck.engine.unanswered import unanswered
 from loadcheck.errors import EnvironmentProblem
+from loadcheck.scenario.target import Target
 
 _OK: Final = 200
 _RPC: Final = "/rpc/"
@@ -53,28 +55,28 @@ class Description:
     anonymous: bool
 
 
-async def describe(transport: Transport, url: str, headers: Mapping[str, str], token: str) -> Description:
+async def describe(transport: Transport, target: Target, headers: Mapping[str, str], token: str) -> Description:
     """Ask the target what it serves, with a token and without one.
 
     Raises:
         EnvironmentProblem: it does not answer, takes no such token, or does not describe itself.
     """
-    signed = await _ask(transport, url, {**headers, "Authorization": f"Bearer {token}"})
+    signed = await _ask(transport, target, {**headers, "Authorization": f"Bearer {token}"})
     if signed.status != _OK:
         raise EnvironmentProblem(
-            f"{url}/ answers {signed.status} in place of its description",
+            f"{target.url}/ answers {signed.status} in place of its description",
             "Check --jwt-secret and --role; openapi-mode must not be `disabled`.",
         )
-    unsigned = await _ask(transport, url, headers)
-    return _parsed(signed.body, url, anonymous=unsigned.status == _OK)
+    unsigned = await _ask(transport, target, headers)
+    return _parsed(signed.body, target.url, anonymous=unsigned.status == _OK)
 
 
-async def _ask(transport: Transport, url: str, headers: Mapping[str, str]) -> Answer:
+async def _ask(transport: Transport, target: Target, headers: Mapping[str, str]) -> Answer:
     try:
         asked = Headers({"Accept": "application/openapi+json", **headers})
-        return await transport.send(Message("GET", f"{url}/", asked))
-    except LostAnswer as lost:
-        raise EnvironmentProblem(f"{url} does not answer: {lost}", "Check --url.") from None
+        return await transport.send(Message("GET", f"{target.url}/", asked))
+    except LostAnswer as loss:
+        raise unanswered(loss, target) from None
 
 
 def _parsed(body: bytes, url: str, *, anonymous: bool) -> Description:

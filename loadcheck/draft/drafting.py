@@ -99,7 +99,7 @@ async def _described(target: Target, role: str, folder: Path, clock: Clock) -> D
     headers = {name: value.get_secret_value() for name, value in target.headers.items()}
     transport = transport_to(target, clock)
     try:
-        return await describe(transport, target.url, headers, token or "")
+        return await describe(transport, target, headers, token or "")
     finally:
         await transport.close()
 

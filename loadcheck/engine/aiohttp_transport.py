@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import (
     ClientConnectionError,
+    ClientConnectorDNSError,
     ClientConnectorError,
     ClientError,
     ClientHandlerType,
@@ -27,6 +28,7 @@ from yarl import URL
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.messages import Message
+from loadcheck.engine.obstacles import NAME, obstacle
 from loadcheck.engine.transport import AwaitedTransport, LostAnswer
 
 # An answer's Content-Location repeats the query, which may be long.
@@ -76,7 +78,7 @@ class AiohttpTransport(AwaitedTransport):
         except TimeoutError:
             raise LostAnswer(Lost.TIMEOUT) from None
         except ClientError as error:
-            raise LostAnswer(_why(error)) from None
+            raise _lost(error) from None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -133,7 +135,7 @@ async def _never_again(request: ClientRequest, send: ClientHandlerType) -> Clien
     try:
         return await send(request)
     except (ClientOSError, ServerDisconnectedError) as error:
-        raise LostAnswer(_why(error)) from None
+        raise _lost(error) from None
 
 
 def _headers(response: ClientResponse) -> dict[str, str]:
@@ -144,9 +146,16 @@ def _headers(response: ClientResponse) -> dict[str, str]:
     return headers
 
 
-def _why(error: ClientError) -> Lost:
+def _lost(error: ClientError) -> LostAnswer:
+    if isinstance(error, ClientConnectorDNSError):
+        return LostAnswer(Lost.CONNECT, NAME)
     if isinstance(error, ClientConnectorError | InvalidURL):
-        return Lost.CONNECT
+        return LostAnswer(Lost.CONNECT, obstacle(error.__cause__ or error))
+    return LostAnswer(_of_made(error))
+
+
+def _of_made(error: ClientError) -> Lost:
+    """Return what became of an exchange for which there was a connection."""
     if isinstance(error, ClientConnectionError):
         return Lost.DISCONNECTED
     cut_off = isinstance(error.__cause__, ContentLengthError | TransferEncodingError)

@@ -7,14 +7,21 @@ from typing import Protocol
 
 from loadcheck.engine.events import Answer, Lost
 from loadcheck.engine.messages import Message
+from loadcheck.engine.obstacles import Obstacle
 
 
 class LostAnswer(Exception):
-    """There is no whole answer, and nobody knows whether the target acted on the message."""
+    """There is no whole answer, and nobody knows whether the target acted on the message.
 
-    def __init__(self, lost: Lost) -> None:
+    Attributes:
+        lost: Why there is none.
+        obstacle: What kept a connection from being made; None where one was, or nobody waited for it to the end.
+    """
+
+    def __init__(self, lost: Lost, obstacle: Obstacle | None = None) -> None:
         super().__init__(str(lost))
         self.lost = lost
+        self.obstacle = obstacle
 
 
 Landed = Callable[[Answer | Exception], None]

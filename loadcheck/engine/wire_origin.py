@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from loadcheck.engine.events import Lost
 from loadcheck.engine.messages import Headers, Message, header_lines
+from loadcheck.engine.obstacles import obstacle
 from loadcheck.engine.transport import LostAnswer
 from loadcheck.engine.wire_answers import Answers
 from loadcheck.engine.wire_connection import Connection, TlsConnection
@@ -40,8 +41,8 @@ class Origin:
             parts = urlsplit(url)
             self._host = parts.hostname or ""
             self._port = parts.port or _PORTS[parts.scheme]
-        except (KeyError, ValueError):
-            raise LostAnswer(Lost.CONNECT) from None
+        except (KeyError, ValueError) as error:
+            raise LostAnswer(Lost.CONNECT, obstacle(error)) from None
         self._tls = parts.scheme == "https"
         named = parts.netloc.removesuffix(f":{_PORTS[parts.scheme]}")
         self._host_line = f"Host: {named}\r\n"
@@ -100,8 +101,8 @@ class Origin:
             except BaseException:
                 sock.close()
                 raise
-        except (OSError, UnicodeError):
-            raise LostAnswer(Lost.CONNECT) from None
+        except (OSError, UnicodeError) as error:
+            raise LostAnswer(Lost.CONNECT, obstacle(error)) from None
         self._open.add(connection)
         connection.lost.add_done_callback(lambda _: self._open.discard(connection))
         return connection

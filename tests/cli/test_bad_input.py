@@ -87,10 +87,27 @@ def test_a_target_is_not_written_to_unless_that_is_said(tmp_path: Path) -> None:
     assert loadcheck("run", writing, *nowhere, "--allow-writes", "--out", tmp_path / "run").code == 5
 
 
-def test_nothing_at_the_url(target: Target, tmp_path: Path) -> None:
-    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run", url="http://127.0.0.1:9")
+@pytest.mark.parametrize(
+    ("url", "why", "advice"),
+    [
+        ("http://127.0.0.1:9", "connection refused", "Is PostgREST running there, on that port?"),
+        ("http://nowhere.invalid:3000", "its name is not found", "Check the host's name"),
+    ],
+)
+def test_nothing_at_the_url(url: str, why: str, advice: str, target: Target, tmp_path: Path) -> None:
+    ended = run(target, scenario(tmp_path, LIST), "--out", tmp_path / "run", url=url)
     assert ended.code == 5
-    assert "nothing answers at http://127.0.0.1:9" in ended.err
+    assert f"cannot connect to {url}: {why}\n{advice}" in ended.err
+
+
+@pytest.mark.parametrize("transport", ["wire", "aiohttp"])
+def test_https_where_no_tls_is_spoken(transport: str, target: Target, tmp_path: Path) -> None:
+    url = target.given["--url"].replace("http:", "https:")
+    options = ("--set", f"target.transport={transport}", "--set", "target.timeout=1s", "--out", tmp_path / "run")
+    ended = run(target, scenario(tmp_path, LIST), *options, url=url)
+    assert ended.code == 5
+    # PostgREST takes the offer of TLS for the beginning of a head, and waits for its end.
+    assert f"no answer within 1 s (target.timeout) from {url}\nDoes it speak TLS, as https:// says?" in ended.err
 
 
 def test_a_wrong_database_password(target: Target, tmp_path: Path) -> None:

@@ -172,5 +172,6 @@ def test_what_cannot_be_reached_is_told_and_the_rest_looked_at_as_json() -> None
     assert ended.code == 5, ended.text
     lines = json.loads(ended.out)["lines"]
     assert [(line["about"], line["level"]) for line in lines] == [("target", "wrong"), ("database", "wrong")]
+    assert lines[0]["text"] == "cannot connect to http://127.0.0.1:1: connection refused"
     assert "PASSWORD" not in ended.text
     assert "SECRET" not in ended.text

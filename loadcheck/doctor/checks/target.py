@@ -15,9 +15,7 @@ _OLDEST: Final = 10  # earlier ones have other names for what the stamp and the 
 def reachable(target: Target) -> Iterator[Line]:
     """Tell whether anything answers."""
     if target.lost:
-        yield unusable(
-            About.TARGET, f"{target.url}: {target.lost}", "Is PostgREST running there? Check --url (target.url)."
-        )
+        yield unusable(About.TARGET, target.lost.message, target.lost.advice)
     else:
         yield ok(About.TARGET, f"{target.url} answers")
 

@@ -15,7 +15,8 @@ from loadcheck.clock import Clock
 from loadcheck.engine.events import Answer, Draw, Exchange, Lost
 from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
-from loadcheck.errors import EnvironmentProblem, LoadcheckError, UsageProblem
+from loadcheck.engine.unanswered import unanswered
+from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.judge.errors import code_of, is_outage
 from loadcheck.oracle.rows import parse
 from loadcheck.run.preparing.preparation import Prepared
@@ -178,26 +179,7 @@ class Preflight:
                     raise
                 return await self.transport.send(message)
         except LostAnswer as loss:
-            raise self._unusable(loss.lost) from None
-
-    def _unusable(self, lost: Lost) -> LoadcheckError:
-        limit = self.prepared.scenario.target.timeout
-        what, advice = {
-            Lost.CONNECT: ("nothing answers at", "Is PostgREST running there? Check --url (target.url)."),
-            Lost.TIMEOUT: (
-                f"no answer within {limit:g} s (target.timeout) from",
-                "Is the server hung or overloaded? Try the URL with curl.",
-            ),
-            Lost.PROTOCOL: (
-                "not an HTTP answer from",
-                "Is this the port of PostgREST? Check --url (target.url).",
-            ),
-            Lost.TOO_LARGE: (
-                "too large an answer (target.max_answer) from",
-                "Narrow the request with limit= or select=, or raise target.max_answer.",
-            ),
-        }.get(lost, ("the connection was closed by", "Look at the target's log; try the URL with curl."))
-        return EnvironmentProblem(f"{what} {self.url}", advice)
+            raise unanswered(loss, self.prepared.scenario.target) from None
 
     def _not_served(self, probe: Draw, answer: Answer) -> str | None:
         if answer.status != _NOT_FOUND:

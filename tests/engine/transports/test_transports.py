@@ -1,5 +1,7 @@
 import asyncio
+import errno
 import gzip
+import os
 import socket
 import ssl
 import struct
@@ -76,6 +78,15 @@ async def loss(transport: Transport, message: Message) -> Lost:
     with pytest.raises(LostAnswer) as caught:
         await transport.send(message)
     return caught.value.lost
+
+
+async def obstacle(transport: Transport, message: Message) -> str:
+    with pytest.raises(LostAnswer) as caught:
+        await transport.send(message)
+    assert caught.value.lost is Lost.CONNECT
+    assert caught.value.obstacle is not None
+    assert caught.value.obstacle.advice
+    return caught.value.obstacle.what
 
 
 async def echo(visit: Visit) -> None:
@@ -262,15 +273,38 @@ async def test_nobody_listens(kind: Kind) -> None:
     async with hostile(echo) as server:
         pass
     async with running(kind(LONG_S, MAX_ANSWER, SystemClock())) as transport:
-        assert await loss(transport, to(server)) is Lost.CONNECT
-        assert await loss(transport, Message("GET", "http://nowhere.invalid/", Headers({}))) is Lost.CONNECT
+        assert await obstacle(transport, to(server)) == "connection refused"
+        assert (
+            await obstacle(transport, Message("GET", "http://nowhere.invalid/", Headers({}))) == "its name is not found"
+        )
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, kind: Kind) -> None:
     trusting_nobody = kind(LONG_S, MAX_ANSWER, SystemClock())
     async with hostile(echo, self_signed(tmp_path)) as server, running(trusting_nobody) as transport:
-        assert await loss(transport, Message("GET", f"https://127.0.0.1:{server.port}/", Headers({}))) is Lost.CONNECT
+        asked = Message("GET", f"https://127.0.0.1:{server.port}/", Headers({}))
+        assert await obstacle(transport, asked) == "its TLS certificate is refused: self-signed certificate"
         assert server.visits == []
+
+
+async def test_tls_is_offered_to_what_does_not_speak_it(kind: Kind) -> None:
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with (
+        await asyncio.start_server(refuse, "127.0.0.1", 0) as server,
+        running(kind(LONG_S, MAX_ANSWER, SystemClock())) as transport,
+    ):
+        port = server.sockets[0].getsockname()[1]
+        asked = Message("GET", f"https://127.0.0.1:{port}/", Headers({}))
+        assert await obstacle(transport, asked) == "it does not speak TLS"
+
+
+async def test_a_host_that_is_not_reached(kind: Kind) -> None:
+    async with running(kind(LONG_S, MAX_ANSWER, SystemClock())) as transport:
+        asked = Message("GET", "http://255.255.255.255:9/", Headers({}))
+        assert await obstacle(transport, asked) == os.strerror(errno.ENETUNREACH).lower()
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
