@@ -12,9 +12,11 @@ from loadcheck.engine.messages import Headers, Message
 from loadcheck.engine.transport import LostAnswer, Transport
 from loadcheck.engine.unanswered import unanswered
 from loadcheck.errors import EnvironmentProblem
+from loadcheck.judge.errors import code_of
 from loadcheck.scenario.target import Target
 
 _OK: Final = 200
+_NO_SUCH_SCHEMA: Final = "PGRST106"
 _RPC: Final = "/rpc/"
 _KEY: Final = "<pk/>"  # how PostgREST marks a column of the primary key, in its description
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
@@ -48,27 +50,39 @@ class Description:
         tables: Those that it serves to the role that asked.
         functions: The names of the functions that it serves.
         anonymous: Whether it answers without a token, too.
+        profile: The schema, where requests must name it; empty where it is the one that others get.
     """
 
     tables: tuple[Served, ...]
     functions: tuple[str, ...]
     anonymous: bool
+    profile: str
 
 
-async def describe(transport: Transport, target: Target, headers: Mapping[str, str], token: str) -> Description:
-    """Ask the target what it serves, with a token and without one.
+async def describe(transport: Transport, target: Target, schema: str, token: str) -> Description:
+    """Ask the target what it serves of a schema, with a token and without one.
 
     Raises:
-        EnvironmentProblem: it does not answer, takes no such token, or does not describe itself.
+        EnvironmentProblem: it does not answer, takes no such token, serves no such schema, or does not describe itself.
     """
-    signed = await _ask(transport, target, {**headers, "Authorization": f"Bearer {token}"})
+    headers = {name: value.get_secret_value() for name, value in target.headers.items()}
+    authorized = {**headers, "Authorization": f"Bearer {token}"}
+    signed = await _ask(transport, target, {**authorized, "Accept-Profile": schema})
+    if code_of(signed) == _NO_SUCH_SCHEMA:
+        raise EnvironmentProblem(
+            f"{target.url} does not serve schema {schema}",
+            f"{_message(signed)}. Name one of them by --schema, or add {schema} to PostgREST's db-schemas.",
+        )
     if signed.status != _OK:
         raise EnvironmentProblem(
             f"{target.url}/ answers {signed.status} in place of its description",
             "Check --jwt-secret and --role; openapi-mode must not be `disabled`.",
         )
+    unnamed = await _ask(transport, target, authorized)
     unsigned = await _ask(transport, target, headers)
-    return _parsed(signed.body, target.url, anonymous=unsigned.status == _OK)
+    # PostgREST tells which schema it was only where it serves several.
+    profile = "" if unnamed.headers.get("content-profile", schema) == schema else schema
+    return _parsed(signed.body, target.url, anonymous=unsigned.status == _OK, profile=profile)
 
 
 async def _ask(transport: Transport, target: Target, headers: Mapping[str, str]) -> Answer:
@@ -79,7 +93,11 @@ async def _ask(transport: Transport, target: Target, headers: Mapping[str, str])
         raise unanswered(loss, target) from None
 
 
-def _parsed(body: bytes, url: str, *, anonymous: bool) -> Description:
+def _message(refusal: Answer) -> str:
+    return str(orjson.loads(refusal.body)["message"])
+
+
+def _parsed(body: bytes, url: str, *, anonymous: bool, profile: str) -> Description:
     try:
         told: dict[str, Any] = orjson.loads(body)
         paths: dict[str, Any] = told["paths"]
@@ -88,7 +106,7 @@ def _parsed(body: bytes, url: str, *, anonymous: bool) -> Description:
         raise EnvironmentProblem(f"{url}/ answers with no OpenAPI description", "Is it PostgREST's own URL?") from None
     tables = [_served(name, definitions[name]) for name in sorted(definitions) if "get" in paths.get(f"/{name}", {})]
     functions = sorted(path.removeprefix(_RPC) for path in paths if path.startswith(_RPC))
-    return Description(tuple(tables), tuple(functions), anonymous)
+    return Description(tuple(tables), tuple(functions), anonymous, profile)
 
 
 def _served(path: str, definition: Mapping[str, Any]) -> Served:

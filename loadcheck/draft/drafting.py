@@ -73,7 +73,7 @@ async def draft(place: Place, name: str, folder: Path, clock: Clock) -> Draft:
     try:
         roles = await _roles(database, place)
         catalogue = await read_catalogue(database, clock, roles[:1], [place.schema])
-        described = await _described(place.target, roles[0], folder, clock)
+        described = await _described(place, roles[0], folder, clock)
         return await _Drafting(database, catalogue, described).draft(place, name, roles)
     except asyncpg.PostgresError as error:
         raise EnvironmentProblem(f"PostgreSQL says: {sql_problem(error)}", "Check --database and --role.") from None
@@ -94,12 +94,11 @@ async def _roles(database: Database, place: Place) -> list[str]:
     return found
 
 
-async def _described(target: Target, role: str, folder: Path, clock: Clock) -> Description:
-    token = Mint(target.jwt, folder, clock).token(Identity(0, 0, "init", {"role": role}, {}))
-    headers = {name: value.get_secret_value() for name, value in target.headers.items()}
-    transport = transport_to(target, clock)
+async def _described(place: Place, role: str, folder: Path, clock: Clock) -> Description:
+    token = Mint(place.target.jwt, folder, clock).token(Identity(0, 0, "init", {"role": role}, {}))
+    transport = transport_to(place.target, clock)
     try:
-        return await describe(transport, target, headers, token or "")
+        return await describe(transport, place.target, place.schema, token or "")
     finally:
         await transport.close()
 
@@ -131,6 +130,7 @@ class _Drafting:
             role=roles[0],
             owner=found[0][1].owner,
             schema=place.schema,
+            profile=self.described.profile,
             sql=place.sql,
             mixes=[mix for mix in who if mix not in refused],
             requests=[_asked(served, one, intents[served.path]) for served, one in plain],
@@ -166,7 +166,8 @@ class _Drafting:
                 yield f"{served.path} has names that need quotes: write its request by hand."
         writable = [served.path for served, one in found if {*one.granted} & _WRITING]
         if writable:
-            yield f"no request writes; these may be written to: {', '.join(writable)}."
+            named = f" (with the header Content-Profile: {self.described.profile})" if self.described.profile else ""
+            yield f"no request writes; these may be written to{named}: {', '.join(writable)}."
         if self.described.functions:
             yield f"no request calls a function: {', '.join(f'/rpc/{name}' for name in self.described.functions)}."
 

@@ -61,6 +61,7 @@ class Draft:
         role: What every request runs as.
         owner: Who owns the tables.
         schema: The one that PostgREST serves.
+        profile: The same where requests must name it; empty where it is the one that others get.
         sql: The embedded stack's files; empty where a target was looked at.
         mixes: Identities with claims.
         requests: One for each table.
@@ -72,6 +73,7 @@ class Draft:
     role: str
     owner: str
     schema: str
+    profile: str
     sql: Sequence[str]
     mixes: Sequence[Mix]
     requests: Sequence[Asked]
@@ -82,7 +84,7 @@ class Draft:
     def text(self) -> str:
         """The scenario's file."""
         lines = [_HEAD + f"name: {scalar(self.name)}", _TARGET, *self._stack(), "identities:", *self._identities()]
-        lines += ["", "requests:", *(line for asked in self.requests for line in _request(asked))]
+        lines += ["", "requests:", *(line for asked in self.requests for line in _request(asked, self.profile))]
         lines += [line for note in self.notes for line in _decide(note)]
         return "\n".join(lines) + "\n" + self._load()
 
@@ -133,11 +135,13 @@ def _identity(mix: Mix) -> Iterator[str]:
     yield f"    claims: {flow(mix.claims)}"
 
 
-def _request(asked: Asked) -> Iterator[str]:
+def _request(asked: Asked, profile: str) -> Iterator[str]:
     if asked.decide:
         yield from _decide(asked.decide)
     yield f"  - name: {scalar(asked.name)}"
     yield f"    get: {scalar(asked.path)}"
+    if profile:
+        yield f"    headers: {flow({'Accept-Profile': profile})}"
     if asked.sql:
         yield "    expect:"
         yield from _sql(f"      {asked.key}", asked.sql)

@@ -1,6 +1,7 @@
 """`loadcheck init`: a scenario that runs as it is written."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -9,8 +10,19 @@ import pytest
 from loadcheck.scenario.load import load
 from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import REPOSITORY, SCENARIOS, loadcheck, summary
+from tests.cli.target import Target, kept
+from tests.scenario.files import MINIMAL
 
 TWENTY = Path(__file__).parent / "twenty.sql"
+SEVERAL = """
+CREATE TABLE dogs (id int PRIMARY KEY, master text); INSERT INTO dogs SELECT id, id % 3 FROM generate_series(1, 9) id;
+CREATE SCHEMA kennel; CREATE SCHEMA late; GRANT USAGE ON SCHEMA kennel, late TO role_readwrite;
+CREATE TABLE kennel.dogs (name text PRIMARY KEY, keeper text);
+INSERT INTO kennel.dogs SELECT 'dog ' || id, 'tenant-' || id % 5 FROM generate_series(1, 20) id;
+ALTER TABLE kennel.dogs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON kennel.dogs USING (keeper = current_setting('request.jwt.claims', true)::json ->> 'tenant');
+GRANT SELECT ON dogs, kennel.dogs TO role_readwrite;
+"""
 SHORT = ("--set", "load.warm-up.duration=200ms", "--set", "load.alone.requests=100")
 
 
@@ -86,18 +98,59 @@ def test_a_role_that_may_read_nothing_is_told(pets_stack: EmbeddedStack) -> None
     assert "no role that row security binds may read a table of schema nowhere" in ended.err
 
 
-async def test_tables_that_postgrest_has_not_read_yet_are_asked_about(pets_stack: EmbeddedStack) -> None:
-    owner = await asyncpg.connect(pets_stack.database)
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A PostgREST that serves three schemas, two with tables of one name, and one whose table it has not read."""
+    folder = tmp_path_factory.mktemp("several")
+    (folder / "several.sql").write_text(SEVERAL)
+    (folder / "several.yaml").write_text(
+        MINIMAL + 'stack: {sql: [several.sql], postgrest: {db-schemas: "public, kennel, late"}}\n'
+    )
+    with kept(folder / "several.yaml") as target:
+        yield target
+
+
+def test_the_schema_asked_for_is_drafted_and_read_where_another_one_is_served_first(
+    several: Target, tmp_path: Path
+) -> None:
+    ended = loadcheck("init", *several.options, "--schema", "kennel", "--out", tmp_path / "kennel.yaml")
+    assert (ended.code, ended.err) == (0, "")
+    (list_dogs,) = load(tmp_path / "kennel.yaml", environ={}).scenario.requests
+    assert list_dogs.path.startswith("/dogs?select=name,keeper&")
+    assert list_dogs.headers == {"Accept-Profile": "kennel"}
+    ended = loadcheck("run", tmp_path / "kennel.yaml", *several.options, *SHORT, "--out", tmp_path / "run")
+    assert summary(tmp_path / "run")["exchanges"]["violation"] == 0, ended.text
+    assert summary(tmp_path / "run")["requests"]["dogs"]["ok"] > 0, ended.text
+
+
+def test_the_schema_that_is_served_first_is_not_named(several: Target) -> None:
+    ended = loadcheck("init", *several.options)
+    assert (ended.code, ended.err) == (0, "")
+    assert "/dogs?select=id," in ended.out
+    assert "Profile" not in ended.out
+
+
+async def test_a_schema_that_is_not_served_is_told_with_those_that_are(several: Target) -> None:
+    owner = await asyncpg.connect(several.given["--database"])
     try:
         await owner.execute(
-            "CREATE SCHEMA late; CREATE TABLE late.hounds (id int); ALTER TABLE late.hounds ENABLE ROW LEVEL SECURITY;"
-            "GRANT USAGE ON SCHEMA late TO role_readwrite; GRANT SELECT ON late.hounds TO role_readwrite"
+            "CREATE SCHEMA apart; GRANT USAGE ON SCHEMA apart TO role_readwrite;"
+            "CREATE TABLE apart.dogs (id int); GRANT SELECT ON apart.dogs TO role_readwrite"
         )
-        target = ("--url", pets_stack.url, "--database", pets_stack.database, "--schema", "late")
-        key = pets_stack.jwt.secret.get_secret_value()
-        ended = await asyncio.to_thread(loadcheck, "init", *target, "--jwt-secret", key)
+        ended = await asyncio.to_thread(loadcheck, "init", *several.options, "--schema", "apart")
     finally:
-        await owner.execute("DROP SCHEMA late CASCADE")
+        await owner.close()
+    assert ended.code == 5
+    assert "does not serve schema apart\n" in ended.err
+    assert "one of the following: public, kennel, late. Name one of them by --schema" in ended.err.replace("\n", " ")
+
+
+async def test_tables_that_postgrest_has_not_read_yet_are_asked_about(several: Target) -> None:
+    owner = await asyncpg.connect(several.given["--database"])
+    try:
+        await owner.execute("CREATE TABLE late.hounds (id int); GRANT SELECT ON late.hounds TO role_readwrite")
+        ended = await asyncio.to_thread(loadcheck, "init", *several.options, "--schema", "late")
+    finally:
         await owner.close()
     assert ended.code == 5
     assert "serves no table of schema late to role_readwrite" in ended.err
