@@ -94,6 +94,19 @@ def test_junit_has_a_case_for_each_request_and_kind_of_identity() -> None:
 
 
 @of_schemas
+def test_the_time_of_a_case_is_the_median_latency_of_its_request_in_seconds() -> None:
+    run = stored(two())
+    run.summary["requests"]["list"]["latency_ms"]["p50"] = 12.345
+    run.summary["requests"]["add"]["latency_ms"]["p50"] = None
+    next(pair for pair in run.summary["pairs"] if pair["request"] == "list")["sent"] = 0
+    first, *cases = validate_junit(junit(run)).iter("testcase")
+    times = {(case.get("classname"), float(case.get("time", "nan"))) for case in cases}
+    assert first.get("time") == "0.000000"
+    assert {time for name, time in times if name == "pets.list"} == {0.012345}
+    assert {time for name, time in times if name in {"pets.add", "pets.thresholds"}} == {0.0}
+
+
+@of_schemas
 def test_a_finding_whose_victim_never_sends_the_request_fails_a_case_of_its_own() -> None:
     run = stored(two())
     run.summary["pairs"] = [pair for pair in run.summary["pairs"] if pair["request"] != "list"]

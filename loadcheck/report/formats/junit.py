@@ -22,8 +22,9 @@ def junit(run: StoredRun) -> str:
     """Return the run as JUnit XML: a suite for each request, and one for the thresholds.
 
     A case fails by a finding of its request with a victim of its kind; other findings have cases of their own. It is
-    skipped where nothing was checked, and is an error where something was, but less than the verdict needs. It is
-    written for the schema that Jenkins and GitLab read (`testsuites` over `testsuite` over `testcase`).
+    skipped where nothing was checked, and is an error where something was, but less than the verdict needs. Its time is
+    the median latency of its request, for that is what a CI server may compare with earlier runs; a suite's is the
+    run's. It is written for the schema that Jenkins and GitLab read (`testsuites` over `testsuite` over `testcase`).
     """
     root = ET.Element("testsuites", name=xml_text(run.summary["scenario"]))
     for request, pairs in groupby(run.summary["pairs"], key=lambda pair: pair["request"]):
@@ -56,7 +57,7 @@ def _suite(root: ET.Element, run: StoredRun, name: str, cases: list[ET.Element])
 
 
 def _case(run: StoredRun, pair: StoredCell) -> ET.Element:
-    case = _named(run, pair["request"], pair["identity"])
+    case = _named(run, pair["request"], pair["identity"], _median(run, pair["request"]) if pair["sent"] else 0.0)
     if found := list(_findings(run, pair)):
         _fail(case, found)
     elif not pair["ok"] + pair["violation"]:
@@ -78,7 +79,7 @@ def _others(run: StoredRun) -> Iterator[StoredFinding]:
 
 
 def _other(run: StoredRun, finding: StoredFinding) -> ET.Element:
-    case = _named(run, finding["request"], finding["victim"]["identity"])
+    case = _named(run, finding["request"], finding["victim"]["identity"], _median(run, finding["request"]))
     _fail(case, [finding])
     return case
 
@@ -116,7 +117,12 @@ def _verdict(run: StoredRun) -> ET.Element:
     return case
 
 
-def _named(run: StoredRun, suite: str, name: str) -> ET.Element:
-    return ET.Element(
-        "testcase", classname=xml_text(f"{run.summary['scenario']}.{suite}"), name=xml_text(name), time="0"
-    )
+def _median(run: StoredRun, request: str) -> float:
+    """Return the median latency of a request, in seconds; 0.0 where none was measured."""
+    timed = run.summary["requests"].get(request)
+    return (timed["latency_ms"]["p50"] or 0.0) / 1000 if timed else 0.0
+
+
+def _named(run: StoredRun, suite: str, name: str, seconds: float = 0.0) -> ET.Element:
+    classname = xml_text(f"{run.summary['scenario']}.{suite}")
+    return ET.Element("testcase", classname=classname, name=xml_text(name), time=f"{seconds:.6f}")
