@@ -96,6 +96,7 @@ class Figures:
         least: For thresholds on every request, the request that has the least, such as "request 'list'".
         windows: The worst windows by threshold name; none where no window had a sample.
         unsettled: Why answers of all phases that were not what was expected could not be settled, and how many each.
+        excused: Exchanges that could not be judged under a fault, or because they were given up on purpose.
         misplaced: Rows that the audit found other than the run's writes had left them.
         stopped: Why the run ended at its first failure, as it was told to; empty when it did not.
         lost: How a server under test ended in the middle of the run; empty when none did.
@@ -113,6 +114,7 @@ class Figures:
     least: Mapping[str, str] = field(default_factory=dict)
     windows: Mapping[str, Worst] = field(default_factory=dict)
     unsettled: Mapping[str, int] = field(default_factory=dict)
+    excused: int = 0
     misplaced: int = 0
     stopped: str = ""
     lost: str = ""
@@ -170,7 +172,8 @@ def _doubts(figures: Figures) -> Iterator[str]:
     yield from figures.blind
     seen = figures.checked + figures.unknown
     if figures.checked and figures.unknown > seen * _UNKNOWN_SHARE:
-        yield f"{figures.unknown:,} of {seen:,} answers could not be judged, more than {_UNKNOWN_SHARE:.0%}"
+        beside = f", beside {figures.excused:,} under a fault or given up on purpose" if figures.excused else ""
+        yield f"{figures.unknown:,} of {seen:,} answers could not be judged, more than {_UNKNOWN_SHARE:.0%}{beside}"
     yield from _unsettled(figures)
 
 

@@ -7,6 +7,7 @@ from loadcheck.record.stored import Summary
 from loadcheck.report.figures import plural, seconds, share
 
 _MOST: Final = 5  # sentences of a kind
+_UNJUDGED: Final = 0.1  # share of answers without a verdict from which the rest may not stand for all
 _BUSY: Final = 0.85  # share of one core from which loadcheck itself may be what was slow
 
 Note = tuple[str, bool]
@@ -14,8 +15,9 @@ Note = tuple[str, bool]
 
 
 def notes(summary: Summary) -> Iterator[Note]:
-    """Tell of the warm-up, what came of writes, whether data changed under the run, and what of it is stored."""
+    """Tell what the figures leave out, what came of writes, whether data changed under the run, and what is stored."""
     yield from _warm_up(summary)
+    yield from _unjudged(summary)
     yield from _written(summary)
     yield from ((line, True) for line in _drifted(summary))
     yield from ((line, False) for line in _kept(summary))
@@ -27,6 +29,15 @@ def _warm_up(summary: Summary) -> Iterator[Note]:
     if sent:
         bad = f", {plural(violation, 'violation')}" if violation else ""
         yield f"and {plural(sent, 'exchange')} in the warm-up, judged but not measured{bad}", bool(violation)
+
+
+def _unjudged(summary: Summary) -> Iterator[Note]:
+    """Tell of answers that say nothing, also where faults excuse so many of them that the run may pass."""
+    sent, unknown = (summary["exchanges"][name] for name in ("sent", "unknown"))
+    if unknown > sent * _UNJUDGED:
+        why = "refused under a fault, given up on purpose, lost or unclear"
+        told = f"{share(unknown / sent)} of the answers were left unjudged ({unknown:,} of {sent:,}: {why})"
+        yield f"{told}; the verdict says nothing of them", True
 
 
 def _written(summary: Summary) -> Iterator[Note]:

@@ -20,13 +20,14 @@ def figures(
     interrupted: ExitCode | None,
 ) -> Figures:
     """Gather what the verdict of a run rests on."""
-    counts = tally.counts
+    counts, unexcused = tally.counts, tally.unexcused
     return Figures(
         checked=counts.checked,
         judged=counts.checked + tally.warm_up.checked,
         violations=tally.violations,
         misplaced=0 if facts.writes is None else facts.writes["wrong"],
-        unknown=tally.unexcused.unknown,
+        unknown=unexcused.unknown,
+        excused=counts.unknown - unexcused.unknown,
         findings=len(findings),
         unsettled=tally.unsettled.most_common(),
         unchecked=tuple(_unchecked(scenario, tally)),

@@ -21,6 +21,18 @@ def test_a_few_answers_that_could_not_be_settled_leave_it_a_pass(unsettled: dict
     assert decide(figures(unsettled=unsettled), Thresholds()).verdict is RunVerdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("excused", "beside"), [(0, ""), (3_000, ", beside 3,000 under a fault or given up on purpose")]
+)
+def test_more_than_a_tenth_without_a_verdict_is_no_pass_and_what_was_under_a_fault_is_told_beside_it(
+    excused: int, beside: str
+) -> None:
+    outcome = decide(figures(unknown=200, excused=excused), Thresholds())
+    assert outcome.verdict is RunVerdict.INCONCLUSIVE
+    assert outcome.reasons == (f"200 of 1,200 answers could not be judged, more than 10%{beside}",)
+    assert decide(figures(unknown=100, excused=excused), Thresholds()).verdict is RunVerdict.PASS
+
+
 @pytest.mark.parametrize("judged", [0, 1_000])
 def test_many_answers_that_were_not_as_expected_and_could_not_be_settled_are_never_a_pass(judged: int) -> None:
     outcome = decide(figures(judged=judged, unsettled={CHANGED: 5, GONE: 9}), Thresholds())

@@ -82,6 +82,17 @@ def test_the_rate_is_told_with_the_time_that_it_is_over() -> None:
     assert summary["throughput_rps"] == pytest.approx(5994 / 60)
 
 
+@pytest.mark.parametrize(("unknown", "told"), [(100, False), (320, True)])
+def test_a_pass_tells_when_more_than_a_tenth_of_the_answers_has_no_verdict(unknown: int, *, told: bool) -> None:
+    summary = build_summary(tally(violations=False), [], PASSED, FACTS)
+    summary["exchanges"] |= {"sent": 1_000, "ok": 1_000 - unknown, "unknown": unknown}
+    text = " ".join(report(summary).partition("── ")[0].split())
+    why = "refused under a fault, given up on purpose, lost or unclear"
+    assert (
+        f"32 % of the answers were left unjudged (320 of 1,000: {why}); the verdict says nothing of them" in text
+    ) is told
+
+
 def test_a_finding_is_told_as_a_story() -> None:
     text = failed()
     start = text.index("F1  ")
