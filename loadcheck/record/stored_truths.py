@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,15 +148,24 @@ class StoredTruths:
                 self.audited.append((lines, line))
 
 
+def read_audited(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the line of each violation that an audit has found, and keep nothing of all else.
+
+    Raises:
+        UsageProblem: the file cannot be read.
+    """
+    for line in _files(path):
+        if line.startswith(b'{"audited":'):
+            yield orjson.loads(line)["line"]
+
+
 def read_truths(path: Path) -> StoredTruths:
     """Return what a run's verdicts rest on.
 
     Raises:
         UsageProblem: there is nothing of this version.
     """
-    # The run's own come last: of what each worker tells too, such as when a phase was over, they tell the whole.
-    paths = [*(each.truths for each in RunFolder(path.parent).workers), path]
-    stored = StoredTruths(StoredFiles([StoredChunks(each) for each in paths]))
+    stored = StoredTruths(_files(path))
     for line in stored.chunks:
         stored.take(line)
     if stored.run.get("version") != VERSION:
@@ -166,3 +175,10 @@ def read_truths(path: Path) -> StoredTruths:
             "Name the folder of a run of this version, such as one below reports/.",
         )
     return stored
+
+
+def _files(path: Path) -> StoredFiles:
+    """Return the run's own last: of what each worker tells too, such as when a phase was over, they tell the whole."""
+    return StoredFiles(
+        [StoredChunks(each) for each in (*(each.truths for each in RunFolder(path.parent).workers), path)]
+    )

@@ -20,6 +20,8 @@ from loadcheck.oracle.database import Database
 from loadcheck.oracle.marks import Marks
 from loadcheck.oracle.written import WrittenTable
 from loadcheck.record.stored import StoredFinding
+from loadcheck.record.stored_run import StoredRun
+from loadcheck.report.html.violations import violations
 from loadcheck.run.faults.powers import Powers
 from loadcheck.run.judging.audit import Audit
 from loadcheck.run.run import Ended
@@ -35,6 +37,7 @@ from tests.run.test_run import Told, run
 if TYPE_CHECKING:
     from loadcheck.run.judging.following import Following
 
+_MS = 0.001
 HEAD = """
 name: writing
 tables:
@@ -180,6 +183,8 @@ async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp
     assert (again.summary["exit_code"], timeless(again.findings)) == (1, timeless(ended.findings))
     assert again.wrong is not None
     assert len(again.wrong) == 4
+    drawn = violations(StoredRun.read(tmp_path / "run"), _MS)
+    assert drawn == [pytest.approx(stretch, abs=_MS) for stretch in violations(again, _MS)]
 
 
 async def test_a_row_that_is_given_away_names_both_and_rows_of_others_that_go_are_drift(

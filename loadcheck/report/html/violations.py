@@ -1,11 +1,12 @@
 """When a run's answers were wrong, each at its own time: by its history, or by the verdicts of judging it again."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import Any
 
+from loadcheck.record.folder import RunFolder
 from loadcheck.record.stored_history import read_history
 from loadcheck.record.stored_run import StoredRun
+from loadcheck.record.stored_truths import read_audited
 from loadcheck.report.html.thinning import Stretch, merged
 
 
@@ -23,13 +24,16 @@ def violations(run: StoredRun, finest: float) -> list[Stretch]:
 
 
 def _told(run: StoredRun) -> Iterator[float]:
-    firsts = [finding["first_s"] for finding in run.findings]
-    return chain(firsts, _in_history(run) if firsts else ())
+    """Yield when each violation was; those whose file is gone, only as far as findings tell."""
+    if not run.findings:
+        return
+    yield from (finding["first_s"] for finding in run.findings)
+    folder = RunFolder(run.folder)
+    lines: Iterable[dict[str, Any]] = read_history(folder.history) if folder.history.exists() else ()
+    yield from (_done(line) for line in lines if line.get("verdict") == "violation")
+    if run.summary["writes"] is not None and folder.truths.exists():
+        yield from map(_done, read_audited(folder.truths))
 
 
-def _in_history(run: StoredRun) -> Iterator[float]:
-    path = run.folder / "history.ndjson.gz"
-    lines: Iterable[dict[str, Any]] = read_history(path) if path.exists() else ()
-    for line in lines:
-        if line.get("verdict") == "violation":
-            yield float(line["t"]) + float(line["service_ms"]) / 1000
+def _done(line: dict[str, Any]) -> float:
+    return float(line["t"]) + float(line["service_ms"]) / 1000
