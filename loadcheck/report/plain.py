@@ -40,7 +40,8 @@ class PlainReporter:
         self._thread = threading.Thread(target=self._watch, name="loadcheck report", daemon=True)
 
     def step(self, text: str) -> None:
-        """Print a line about a step."""
+        """Print a line about a step, after what happened before it."""
+        self._print_new()
         self._print(inert(text))
 
     def started(self, tally: Tally, gauges: Gauges) -> None:

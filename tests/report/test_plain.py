@@ -62,6 +62,14 @@ def test_steps_phases_and_findings_each_get_their_line() -> None:
     ]
 
 
+def test_a_step_during_the_load_comes_after_the_beginning_of_its_phase() -> None:
+    run = Run()
+    run.begin(1)
+    run.reporter.started(run.tally, run.gauges)
+    run.reporter.step("fault: terminate-backends")
+    assert run.lines() == ["    0.0 s  steady: concurrency 32 for 30 s", "fault: terminate-backends"]
+
+
 def test_what_was_reached_of_backends_is_told_after_each_phase() -> None:
     run = Run()
     run.begin(1)
