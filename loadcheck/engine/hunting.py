@@ -47,7 +47,7 @@ class Hunts:
         self._who = {
             mix: Turns(members[mix], source(seed, "hunt", "identity", scenario.identities[mix].name))
             for mix in members
-            if scenario.identities[mix].weight > 0 and _reaches_the_database(scenario.identities[mix])
+            if scenario.identities[mix].weight > 0 and reaches_the_database(scenario.identities[mix])
         }
         walks = {request: self._walk(scenario.requests[request], seed) for request in shares}
         self._walks = {request: walk for request, walk in walks.items() if walk is not None}
@@ -128,7 +128,7 @@ class _Walk:
         return identity
 
 
-def _reaches_the_database(mix: ClaimMix) -> bool:
+def reaches_the_database(mix: ClaimMix) -> bool:
     """Whether PostgREST asks PostgreSQL for these: where the token is refused before, there is nothing to leak."""
     if mix.token is TokenKind.MISSING:
         return mix.expect is None or _REFUSED not in mix.expect.statuses

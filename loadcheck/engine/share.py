@@ -6,6 +6,7 @@ from itertools import chain, islice
 from typing import Final
 
 from loadcheck.engine.events import Draw
+from loadcheck.engine.groups import Groups, dealt
 from loadcheck.identity.population import Identity, Population
 from loadcheck.scenario.phase import Phase
 
@@ -22,16 +23,24 @@ class Share:
     index: int = 0
     of: int = 1
 
-    def members(self, population: Population) -> Sequence[Identity]:
+    def members(self, population: Population, groups: Groups = ()) -> Sequence[Identity]:
         """Return the identities of this share.
 
         A mix with too few of them to give every share two, one to follow the other, is in all shares: so each share
-        has every kind, by the same weights.
-        """
-        return list(chain.from_iterable(self._members(population.of_mix(mix)) for mix in range(len(population.ranges))))
+        has every kind, by the same weights. Whoever is of a group is in one share only, and with the whole group.
 
-    def _members(self, mix: Sequence[Identity]) -> Sequence[Identity]:
-        return mix[self.index :: self.of] if len(mix) >= 2 * self.of else mix
+        Args:
+            population: All identities.
+            groups: Those who must stay together.
+        """
+        bound = set(chain.from_iterable(groups))
+        own = set(dealt(groups, population, self.of)[self.index])
+        for mix in range(len(population.ranges)):
+            own |= set(self._part([index for index in population.ranges[mix] if index not in bound]))
+        return [identity for identity in population if identity.index in own]
+
+    def _part(self, free: Sequence[int]) -> Sequence[int]:
+        return free[self.index :: self.of] if len(free) >= 2 * self.of else free
 
     def numbered(self, draws: Iterator[Draw]) -> Iterator[Draw]:
         """Return the draws with numbers that no other share gives."""

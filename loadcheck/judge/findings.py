@@ -98,7 +98,8 @@ class Findings:
         """Count anew all that others have found, each of them a part of the run; return the findings that are new."""
         for finding in self:
             finding.count, finding.victims = 0, set()
-        kinds = (found for part in parts for found in part._known.items())  # noqa: SLF001 -- of the same class
+        kinds = [found for part in parts for found in part._known.items()]  # noqa: SLF001 -- of the same class
+        kinds.sort(key=lambda one: one[1].first.done)
         return [new for kind, found in kinds if (new := self._put_in(kind, found)) is not None]
 
     def _put_in(self, kind: tuple[object, ...], found: Finding) -> Finding | None:
@@ -107,6 +108,9 @@ class Findings:
         self._known[kind] = finding
         finding.count += found.count
         finding.victims |= found.victims
+        if found.first.done < finding.first.done:  # told later than what another part found after it
+            finding.first, finding.verdict, finding.led = found.first, found.verdict, found.led
+            finding.victim, finding.source = found.victim, found.source
         return None if known else finding
 
     def __iter__(self) -> Iterator[Finding]:

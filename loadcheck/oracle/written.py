@@ -75,9 +75,16 @@ class WrittenTable:
             )
         return counted
 
-    async def ours(self, database: Database) -> AsyncIterator[list[Found]]:
-        """Yield all rows that the run has written, in batches of one snapshot."""
-        async for batch in self._batches(database, self._columns, self._ours):
+    async def ours(self, database: Database, part: int = 0, parts: int = 1) -> AsyncIterator[list[Found]]:
+        """Yield all rows that the run has written, or a part of them, in batches of one snapshot.
+
+        Args:
+            database: Where they are read.
+            part: Of the rows whose writes' `seq` has this remainder,
+            parts: when divided by so many.
+        """
+        own = self._ours if parts == 1 else self._with_seq(f"% {parts} = {part}")
+        async for batch in self._batches(database, self._columns, own):
             yield [Found(*record) for record in batch]
 
     async def of(self, database: Database, owner: str, marks: Iterable[str]) -> list[Found]:
@@ -127,6 +134,10 @@ class WrittenTable:
     def clearing(self) -> str:
         """The statement that deletes the run's rows."""
         return f"DELETE FROM {self.relation} WHERE {self._ours}"  # noqa: S608 -- quoted names
+
+    def _with_seq(self, condition: str) -> str:
+        # CASE: only what is a mark has a number in it to look at.
+        return f"CASE WHEN {self._ours} THEN split_part({self._mark}, '-', 5)::numeric {condition} ELSE false END"
 
     async def _batches(self, database: Database, columns: str, where: str) -> AsyncIterator[list[Any]]:
         async with database.reading() as connection:

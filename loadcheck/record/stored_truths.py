@@ -78,7 +78,8 @@ class StoredTruths:
         asked: What tells whether truths answer an expectation, by request and claim mix.
         identities: The rows that made identities, by claim mix.
         digests: Claims digests by identity.
-        audited: What no exchange shows and an audit has found: how many lines the history had by then, and the line.
+        audited: What no exchange shows and an audit has found, by file, the run's own last: how many lines the history
+            beside it had by then, and the line.
         started: When each phase began, by index.
         ended: When it was over, and how many arrivals it had missed.
         share: The share of identities whose right answers were kept in the end.
@@ -90,7 +91,7 @@ class StoredTruths:
     asked: dict[tuple[str, str], str] = field(default_factory=dict)
     identities: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     digests: dict[str, str] = field(default_factory=dict)
-    audited: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    audited: list[list[tuple[int, dict[str, Any]]]] = field(default_factory=list)
     started: dict[int, float] = field(default_factory=dict)
     ended: dict[int, tuple[float, int]] = field(default_factory=dict)
     share: float = 1.0
@@ -145,7 +146,7 @@ class StoredTruths:
             case {"kept": share}:
                 self.share = share
             case {"audited": lines, "line": line}:
-                self.audited.append((lines, line))
+                self.audited[-1].append((lines, line))
 
 
 def read_audited(path: Path) -> Iterator[dict[str, Any]]:
@@ -166,8 +167,10 @@ def read_truths(path: Path) -> StoredTruths:
         UsageProblem: there is nothing of this version.
     """
     stored = StoredTruths(_files(path))
-    for line in stored.chunks:
-        stored.take(line)
+    for file in stored.chunks.files:
+        stored.audited.append([])
+        for line in file:
+            stored.take(line)
     if stored.run.get("version") != VERSION:
         raise UsageProblem(
             f"{path} does not tell what was run: it was killed before its first exchange, damaged, or made by "

@@ -27,10 +27,12 @@ from loadcheck.run.faults.oracle_disconnect import OracleDisconnect
 from loadcheck.run.faults.powers import Renew
 from loadcheck.run.faults.refused_tokens import RefusedTokens
 from loadcheck.run.interruption import Interruption
+from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.judging.audit import Audit
 from loadcheck.run.judging.judging import Judging
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
+from loadcheck.run.preparing.owning import owning_together
 from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.undisturbed import undisturbed
@@ -128,6 +130,19 @@ class Load:
         self._engine.stop()
         self._faults.end()
 
+    async def conclude(self, interruption: Interruption, *, audit: bool) -> bool:
+        """Audit what was written, until the next signal; return whether that came to its end.
+
+        Args:
+            interruption: Hears the signals.
+            audit: Whether the database is still there to be looked at.
+        """
+        return audit and await self._audit.conclude(interruption)
+
+    def accounts(self) -> Accounts:
+        """Return what came of the writes."""
+        return self._audit.accounts()
+
     def generator(self) -> dict[str, float | None]:
         """Return what loadcheck itself used and missed, and by how much it was late."""
         return {
@@ -213,4 +228,5 @@ def _inputs(prepared: Prepared, seed: int, share: Share) -> Iterator[Draw]:
     if share == WHOLE:
         return Draws(prepared.scenario, prepared.population, seed)
     own = source(seed, "worker", share.index).getrandbits(_SEED_BITS)
-    return share.numbered(Draws(prepared.scenario, share.members(prepared.population), own))
+    members = share.members(prepared.population, owning_together(prepared))
+    return share.numbered(Draws(prepared.scenario, members, own))

@@ -26,11 +26,14 @@ class Parts:
     """What sends, what knows the right answers, and what keeps both in step with the target.
 
     Attributes:
+        database: The oracle's.
+        auditing: A connection of its own: an audit of a large table must not keep the oracle waiting.
         preflight: What was asked before the run.
     """
 
     prepared: Prepared
     database: Database
+    auditing: Database
     transport: Transport
     composer: Composer
     context: Context
@@ -60,8 +63,9 @@ async def put_together(
     """
     target = loaded.scenario.target
     async with AsyncExitStack() as stack:
-        database = Database(target.database.get_secret_value())
+        database, auditing = (Database(target.database.get_secret_value()) for _ in range(2))
         stack.push_async_callback(database.close)
+        stack.push_async_callback(auditing.close)
         transport = transport_to(target, clock)
         stack.push_async_callback(transport.close)
         prepared = await prepare(loaded, database, clock, observer, known)
@@ -75,7 +79,7 @@ async def put_together(
         await clockwatch.align()
         asked = await preflight.check()
         observer.step(f"{target.url} answers and takes the tokens")
-        yield Parts(prepared, database, transport, composer, context, clockwatch, loaded.folder, asked)
+        yield Parts(prepared, database, auditing, transport, composer, context, clockwatch, loaded.folder, asked)
 
 
 def _composer(prepared: Prepared, url: str, context: Context) -> Composer:

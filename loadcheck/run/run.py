@@ -13,7 +13,6 @@ from loadcheck.engine.messages import target_url
 from loadcheck.engine.share import Share
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.outcome import Outcome, decide
-from loadcheck.oracle.database import Database
 from loadcheck.record.findings import FindingWriter
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
@@ -38,11 +37,13 @@ from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.audit import Audit
 from loadcheck.run.judging.blindness import blind_spots, blindness
 from loadcheck.run.judging.canaries import told_canaries, unproven
+from loadcheck.run.judging.caretaker import Caretaker
 from loadcheck.run.judging.covered import covered
 from loadcheck.run.judging.judging import Judging
 from loadcheck.run.load import Load
 from loadcheck.run.observer import Observer
 from loadcheck.run.parts import Parts, put_together
+from loadcheck.run.preparing.owning import refuse_too_many
 from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.run.preparing.sameness import alike, alike_sentences, stored_alike
 from loadcheck.run.workers.crew import Crew
@@ -129,6 +130,7 @@ class Run:
 
     async def _recorded(self, folder: RunFolder, faults: Faults, findings: Findings) -> Ended:
         async with put_together(self._loaded, self._clock, self._observer) as parts:
+            refuse_too_many(parts.prepared, self._options.workers)
             population, expectations = parts.prepared.population, parts.prepared.expectations
             tally = Tally(self._scenario, population)
             begun = self._begun(parts)
@@ -143,11 +145,11 @@ class Run:
                 for exchange in parts.preflight:
                     desk.trail.add(exchange)
                 judging = Judging(parts.prepared, parts.context, self._clock, desk.deliver)
-                async with self._auditing(judging, desk) as audit:
-                    async with self._sending(folder, parts, judging, desk, faults, audit) as load:
-                        facts = await self._load(parts, judging, desk, faults, audit, load)
+                async with self._caring(parts, judging, desk) as caretaker:
+                    async with self._sending(folder, parts, judging, desk, faults, caretaker) as load:
+                        facts = await self._load(parts, judging, desk, faults, caretaker, load)
                     await self._explain(parts, desk)
-            facts = replace(facts, history=desk.kept, writes=audit.figures())
+            facts = replace(facts, history=desk.kept, writes=caretaker.figures())
             outcome = self._outcome(parts.prepared, judging, desk, facts)
             return self._write_down(folder, parts, outcome, desk, facts)
 
@@ -178,44 +180,46 @@ class Run:
         return found
 
     @asynccontextmanager
-    async def _auditing(self, judging: Judging, desk: Desk) -> AsyncIterator[Audit]:
-        """Yield the audit of what the run writes; in the end its rows are deleted, whatever happened."""
-        database = Database(self._loaded.scenario.target.database.get_secret_value())
-        audit = Audit(
+    async def _caring(self, parts: Parts, judging: Judging, desk: Desk) -> AsyncIterator[Caretaker]:
+        """Yield the caretaker of what the run writes; in the end its rows are deleted, whatever happened."""
+        caretaker = Caretaker(
             self._scenario,
-            judging.following,
-            database,
+            judging.following.tables,
+            parts.prepared.naming,
+            parts.auditing,
             self._clock,
             self._observer,
             alone=self._powers.freshen is not None,
             found=desk.audited,
         )
+        await caretaker.begin()
         try:
-            await audit.begin()
-            try:
-                yield audit
-            finally:
-                await self._interruption.until_signal(audit.clean_up())
+            yield caretaker
         finally:
-            await database.close()
+            await self._interruption.until_signal(caretaker.clean_up())
 
     @asynccontextmanager
     async def _sending(
-        self, folder: RunFolder, parts: Parts, judging: Judging, desk: Desk, faults: Faults, audit: Audit
+        self, folder: RunFolder, parts: Parts, judging: Judging, desk: Desk, faults: Faults, caretaker: Caretaker
     ) -> AsyncIterator[Load | Crew]:
         """Yield what sends, ready to begin."""
         seed, workers, renew = self._options.seed, self._options.workers, self._powers.renew
         if workers == 1:
-            yield Load(parts, judging, desk, faults, audit, seed=seed, clock=self._clock, renew=renew)
+            audit = Audit(self._scenario, judging.following, parts.auditing, self._clock, self._observer, desk.audited)
+            load = Load(parts, judging, desk, faults, audit, seed=seed, clock=self._clock, renew=renew)
+            caretaker.accounts = load.accounts
+            yield load
             return
         known, path = parts.prepared.known, folder.path.absolute()
         shares = [Share(index, workers) for index in range(workers)]
         async with hired([Job(self._loaded, share, seed, self._started, path, known) for share in shares]) as hands:
             self._observer.step(f"{workers} workers are ready")
-            yield Crew(hands, parts, judging, desk, faults, seed=seed, clock=self._clock, renew=renew)
+            crew = Crew(hands, parts, judging, desk, faults, seed=seed, clock=self._clock, renew=renew)
+            caretaker.accounts = crew.accounts
+            yield crew
 
     async def _load(
-        self, parts: Parts, judging: Judging, desk: Desk, faults: Faults, audit: Audit, load: Load | Crew
+        self, parts: Parts, judging: Judging, desk: Desk, faults: Faults, caretaker: Caretaker, load: Load | Crew
     ) -> RunFacts:
         told = self._told_alike(parts.prepared)
         began = self._clock.now()
@@ -225,8 +229,8 @@ class Run:
         self._interruption.spare()
         if lookout.problem is not None and not desk.tally.violations:
             raise lookout.problem
-        if lookout.problem is None:
-            await self._conclude(audit)
+        if await load.conclude(self._interruption, audit=lookout.problem is None):
+            await caretaker.conclude(self._interruption)
         return RunFacts(
             seed=self._options.seed,
             started=self._started,
@@ -246,10 +250,6 @@ class Run:
             lost="" if lookout.problem is None else lookout.problem.message,
             **covered(judging.coverage, desk.tally),
         )
-
-    async def _conclude(self, audit: Audit) -> None:
-        if not await self._interruption.until_signal(audit.conclude()):
-            audit.doubts.append("the tables could not be audited to the end: interrupted")
 
     def _blind_spots(self, prepared: Prepared) -> Iterator[str]:
         return blind_spots(self._scenario, prepared.population, prepared.expectations, prepared.oracle)

@@ -242,8 +242,10 @@ def test_ctrl_c_lets_workers_that_are_stopping_already_end_in_order(
     assert not any(line.get("lost") for line in history(tmp_path / "run"))
 
 
-def test_what_one_process_must_keep_track_of_is_refused(tmp_path: Path) -> None:
-    ended = loadcheck("run", SCENARIOS / "ledger.yaml", "--workers", 2, "--out", tmp_path / "run")
+def test_exchanges_in_their_order_are_for_one_worker(tmp_path: Path) -> None:
+    listed = {"name": "order", "concurrency": 1, "exchanges": [{"request": "list", "identity": "keeper#1"}]}
+    (tmp_path / "pets.yaml").write_text(yaml.safe_dump({**yaml.safe_load(SCENARIO), "load": [listed]}))
+    ended = loadcheck("run", tmp_path / "pets.yaml", "--workers", 2, "--out", tmp_path / "run")
     assert ended.code == 4
-    assert "--workers 2 is for scenarios that only read: this one writes" in ended.err
+    assert "--workers 2 is for load that is drawn: this scenario lists its exchanges in their order" in ended.err
     assert not (tmp_path / "run").exists()

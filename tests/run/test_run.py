@@ -112,12 +112,13 @@ async def run(  # noqa: PLR0913, PLR0917 -- most tests give the first three
     enough: Enough = never,
     powers: Powers = Powers(),  # noqa: B008 -- frozen
     patience: float = 10.0,
+    workers: int = 1,
 ) -> tuple[Ended, Told]:
     path = folder / "scenario.yaml"
     path.write_text(f"{scenario}\nload: [{load_phases}]")
     told, interruption = Told(), Interruption()
     target = Target(url=stack.url, database=SecretStr(stack.database), jwt=stack.jwt, timeout=patience)
-    options = RunOptions(seed=1, out=folder / "run")
+    options = RunOptions(seed=1, out=folder / "run", workers=workers)
     work = Run(load(path).aimed_at(target), options, told, interruption, clock or SystemClock(), powers)
     return await until(enough, work, told, interruption), told
 

@@ -1,21 +1,18 @@
 """A run that writes: what it finds wrong in the tables, what it leaves there, and where it refuses to begin."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
 
 import asyncpg
 import pytest
 
 from loadcheck.clock import SystemClock
-from loadcheck.engine.events import Draw
 from loadcheck.errors import UsageProblem
-from loadcheck.judge.holdings import Holdings, Place
+from loadcheck.identity.population import populate
 from loadcheck.judge.inspection import Inspection
-from loadcheck.judge.writes import Write
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.marks import Marks
 from loadcheck.oracle.written import WrittenTable
@@ -23,19 +20,18 @@ from loadcheck.record.stored import StoredFinding
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.html.violations import violations
 from loadcheck.run.faults.powers import Powers
-from loadcheck.run.judging.audit import Audit
+from loadcheck.run.judging.accounts import Accounts
+from loadcheck.run.judging.caretaker import Caretaker
+from loadcheck.run.judging.naming import Naming
 from loadcheck.run.run import Ended
 from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.load import load
-from loadcheck.scenario.writes import Does, Table
+from loadcheck.scenario.writes import Table
 from loadcheck.stack.construction import embedded
 from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import SCENARIOS
 from tests.pets import pets
 from tests.run.test_run import Told, run
-
-if TYPE_CHECKING:
-    from loadcheck.run.judging.following import Following
 
 _MS = 0.001
 HEAD = """
@@ -87,6 +83,7 @@ SELECT pg_advisory_lock(42);
 MENDED = "DROP FUNCTION IF EXISTS break CASCADE"
 WRITING = "SELECT count(*) FROM pg_locks WHERE relation = 'entries'::regclass AND mode = 'RowExclusiveLock'"
 UNANSWERED = "1 of its writes were not answered, and may still happen for 150 s"
+WORKERS = pytest.mark.parametrize("workers", [1, 2])
 LEFT = "SELECT count(*) FROM entries WHERE note LIKE 'lc-%'"
 
 
@@ -117,8 +114,9 @@ def shown(ended: Ended) -> Iterator[str]:
         yield from (*finding["evidence"]["wrong"], *finding["evidence"]["missing"])
 
 
-async def test_a_right_server_passes_and_nothing_is_left(stack: EmbeddedStack, tmp_path: Path) -> None:
-    ended, told = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE + CLEAR)
+@WORKERS
+async def test_a_right_server_passes_and_nothing_is_left(workers: int, stack: EmbeddedStack, tmp_path: Path) -> None:
+    ended, told = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE + CLEAR, workers=workers)
     writes = ended.summary["writes"]
     assert writes is not None
     assert (ended.findings, ended.summary["exit_code"], writes["drift"], writes["left"]) == ([], 0, [], [])
@@ -149,9 +147,12 @@ async def test_a_judge_that_takes_every_row_for_anybodys_makes_the_run_inconclus
     assert "request 'set' is blind" in told
 
 
-async def test_a_write_that_is_dropped_is_found_by_its_reader(stack: EmbeddedStack, tmp_path: Path) -> None:
+@WORKERS
+async def test_a_write_that_is_dropped_is_found_by_its_reader(
+    workers: int, stack: EmbeddedStack, tmp_path: Path
+) -> None:
     async with changed(stack, DROPS):
-        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE)
+        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE, workers=workers)
     assert ended.summary["exit_code"] == 1
     assert {finding["symptom"] for finding in ended.findings} == {"lost-write"}
     assert all('"slot": "3"' in row and '"note": "lc-' in row for row in shown(ended))
@@ -171,9 +172,10 @@ async def test_a_write_that_goes_wrong_with_nobody_else_about_is_the_tables_own_
     assert all("written again by one caller alone" in finding["reasoning"][1] for finding in ended.findings)
 
 
-async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp_path: Path) -> None:
+@WORKERS
+async def test_what_nobody_reads_is_found_by_the_audit(workers: int, stack: EmbeddedStack, tmp_path: Path) -> None:
     async with changed(stack, DROPS):
-        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD)
+        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD, workers=workers)
     assert ended.summary["exit_code"] == 1
     assert {(one["symptom"], one["request"]) for one in ended.findings} == {("lost-write", "set")}
     assert ended.summary["writes"] is not None
@@ -187,13 +189,14 @@ async def test_what_nobody_reads_is_found_by_the_audit(stack: EmbeddedStack, tmp
     assert drawn == [pytest.approx(stretch, abs=_MS) for stretch in violations(again, _MS)]
 
 
+@WORKERS
 async def test_a_row_that_is_given_away_names_both_and_rows_of_others_that_go_are_drift(
-    stack: EmbeddedStack, tmp_path: Path
+    workers: int, stack: EmbeddedStack, tmp_path: Path
 ) -> None:
     async with changed(stack, GIVES_AWAY) as owner:
         await owner.execute("INSERT INTO entries VALUES ('archive-1', 'x', 'cash', 1, 'closed')")
         removing = asyncio.create_task(_remove_once_written(owner))
-        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD.replace("{int: [1, 6]}", "uuid"))
+        ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD.replace("{int: [1, 6]}", "uuid"), workers=workers)
         await removing
     assert ended.summary["exit_code"] == 1
     assert {one["symptom"] for one in ended.findings} == {"cross-write"}
@@ -267,19 +270,19 @@ async def test_a_table_that_is_not_as_described_is_refused(stack: EmbeddedStack,
 async def test_what_an_interrupt_leaves_is_told_of_every_table(stack: EmbeddedStack) -> None:
     told, waits = Told(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_sleep(0.01) IS NOT NULL"
     async with changed(stack, "CREATE TABLE more (LIKE entries); CREATE TABLE most (LIKE entries)") as owner:
-        audit = _cleaning(stack, told, "entries", "more", "most")
-        _leave_unanswered(audit, "more")
+        caretaker = _cleaning(stack, told, "entries", "more", "most")
+        _leave_unanswered(caretaker, "more")
         async with owner.transaction():
             await owner.execute("LOCK TABLE more IN ACCESS EXCLUSIVE MODE")
-            cleaning = asyncio.create_task(audit.clean_up())
+            cleaning = asyncio.create_task(caretaker.clean_up())
             while not await owner.fetchval(waits):
                 assert not cleaning.done()
             cleaning.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await cleaning
         await owner.execute("DROP TABLE more, most")
-    assert told.steps == ["0 rows of this run deleted from most", *audit.left]
-    more, entries = audit.left
+    assert told.steps == ["0 rows of this run deleted from most", *caretaker.left]
+    more, entries = caretaker.left
     assert more.startswith(
         f"rows of this run are left in more (interrupted, and {UNANSWERED}); after that: DELETE FROM"
     )
@@ -287,28 +290,27 @@ async def test_what_an_interrupt_leaves_is_told_of_every_table(stack: EmbeddedSt
 
 
 async def test_writes_that_may_yet_come_are_told_beside_rows_that_cannot_be_deleted(stack: EmbeddedStack) -> None:
-    audit = _cleaning(stack, Told(), "absent")
-    _leave_unanswered(audit, "absent")
-    await audit.clean_up()
-    (left,) = audit.left
+    caretaker = _cleaning(stack, Told(), "absent")
+    _leave_unanswered(caretaker, "absent")
+    await caretaker.clean_up()
+    (left,) = caretaker.left
     assert f"does not exist (42P01)., and {UNANSWERED}); after that: DELETE FROM" in left
 
 
-def _leave_unanswered(audit: Audit, table: str) -> None:
+def _leave_unanswered(caretaker: Caretaker, table: str) -> None:
     """Let a write to a target be under way that nobody has answered."""
-    audit.alone = False
-    write = Write(Draw(0, 0, 0), Does.INSERT, audit.clock.now())
-    audit.following.holdings.send(Place(table, "tenant-1", "1"), write)
+    caretaker.alone = False
+    caretaker.accounts = lambda: Accounts(unanswered=Counter({table: 1}))
 
 
-def _cleaning(stack: EmbeddedStack, told: Told, *tables: str) -> Audit:
-    """Return an audit that has nothing to do but to clean up these tables."""
-    columns = Table(mark="note", owner={"tenant": "{tenant}"}, key="slot")
-    written = [WrittenTable(name, columns, Marks("0123abcd")) for name in tables]
-    following = SimpleNamespace(tables=written, holdings=Holdings())
-    return Audit(
-        pets({"database": stack.database}),
-        cast("Following", following),
+def _cleaning(stack: EmbeddedStack, told: Told, *tables: str) -> Caretaker:
+    """Return a caretaker that has nothing to do but to clean up these tables."""
+    columns, marks = Table(mark="note", owner={"tenant": "{tenant}"}, key="slot"), Marks("0123abcd")
+    scenario = pets({"database": stack.database})
+    return Caretaker(
+        scenario,
+        [WrittenTable(name, columns, marks) for name in tables],
+        Naming({}, populate(scenario, {}), marks),
         Database(stack.database),
         SystemClock(),
         told,

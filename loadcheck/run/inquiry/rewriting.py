@@ -15,7 +15,6 @@ from loadcheck.judge.writes import Ended, ended
 from loadcheck.oracle.marks import Mark
 from loadcheck.oracle.written import WrittenTable
 from loadcheck.run.inquiry.asking import Asking
-from loadcheck.run.judging.naming import Naming
 from loadcheck.scenario.writes import Does
 
 # What happens once in 1,000 times shows in so many with 95 % probability.
@@ -78,7 +77,7 @@ class Rewriting:
         """Yield of each write that was acknowledged whether its row is there, once and under its own owner."""
         parts, clock = self.asking.parts, self.asking.clock
         prepared = parts.prepared
-        owner = Naming(prepared.scenario.tables, prepared.population, prepared.marks).owner_of(table, mark.identity)
+        owner = prepared.naming.owner_of(table, mark.identity)
         rows = WrittenTable(table, prepared.scenario.tables[table], prepared.marks)
         if self._ends is None:
             self._ends = clock.now() + _LASTS_S

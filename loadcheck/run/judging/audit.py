@@ -2,57 +2,40 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final
-
-import asyncpg
+from functools import partial
 
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
-from loadcheck.errors import LoadcheckError, UsageProblem
+from loadcheck.engine.share import WHOLE, Share
 from loadcheck.judge.attribution import Standing, of_table
-from loadcheck.judge.holdings import LINGERS_S, Place
+from loadcheck.judge.holdings import Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Sighting, Wrong
-from loadcheck.judge.judge import violation
-from loadcheck.judge.verdict import Symptom, Verdict
-from loadcheck.judge.writes import ABSENT, Ended, Look, Write
-from loadcheck.oracle.database import GONE, Database, sql_problem
-from loadcheck.oracle.durability import switched_off
+from loadcheck.judge.verdict import Verdict
+from loadcheck.judge.writes import ABSENT, Look, Write
+from loadcheck.oracle.database import Database
 from loadcheck.oracle.marks import Mark
-from loadcheck.oracle.written import Fingerprint, WrittenTable
-from loadcheck.record.stored import StoredWrites
+from loadcheck.oracle.written import WrittenTable
+from loadcheck.run.interruption import Interruption
+from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.judging.canaries import Kind
 from loadcheck.run.judging.following import Following, exchange_of
+from loadcheck.run.judging.patience import FAILURES, INTERRUPTED, looked
 from loadcheck.run.observer import Observer
-from loadcheck.scenario.fault import FaultKind
 from loadcheck.scenario.model import Scenario
-from loadcheck.scenario.writes import Does
-
-_OFF: Final = "PostgreSQL runs with {} = off: a crash of it loses writes that it has acknowledged"
-_TRIES: Final = 20
-_RETRY_S: Final = 1.0
-_FAILURES: Final = (LoadcheckError, asyncpg.PostgresError, *GONE)
 
 
 @dataclass(slots=True)
 class Audit:
-    """Audits the tables of a run, and cleans them up.
+    """Audits what a process has written: each row of the run is judged by the share that wrote it, wherever it stands.
 
     Attributes:
         following: The model of what was written.
         database: A connection of its own: an audit of a large table must not keep the oracle waiting.
-        alone: Whether nobody else can have written to the database.
         found: Called with each write that is not as it should be, and the verdict.
-        audits: How many audits there were.
-        rows: How many rows the last one has held against the model.
-        undecided: How many more it did not find, which only writes whose answers were lost can have removed.
-        wrong: How many rows were not as they should be.
-        doubts: Why the tables could not be audited to the end.
-        drift: What somebody else may have done to the tables.
-        left: What could not be cleaned up, or may come after that.
-        notes: What losses may come from.
+        share: What this process writes; all by default.
     """
 
     scenario: Scenario
@@ -60,36 +43,14 @@ class Audit:
     database: Database
     clock: Clock
     observer: Observer
-    alone: bool
     found: Callable[[Exchange, Verdict], None]
-    audits: int = 0
-    rows: int = 0
-    undecided: int = 0
-    wrong: int = 0
-    doubts: list[str] = field(default_factory=list)
-    drift: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    _before: dict[str, Fingerprint] = field(default_factory=dict)
+    share: Share = WHOLE
+    _audits: int = 0
+    _rows: Counter[str] = field(default_factory=Counter)
+    _undecided: Counter[str] = field(default_factory=Counter)
+    _wrong: int = 0
+    _doubts: list[str] = field(default_factory=list)
     _told: set[tuple[object, ...]] = field(default_factory=set)
-
-    async def begin(self) -> None:
-        """Take the fingerprint of what is there before the first write.
-
-        Raises:
-            UsageProblem: a table is not as the scenario describes it, or its writers have rows already.
-            EnvironmentProblem: the database cannot be read.
-        """
-        for table in self.following.tables:
-            try:
-                await table.check(self.database)
-                await self._refuse_strangers(table)
-                self._before[table.name] = await table.others(self.database)
-            except asyncpg.PostgresError as error:
-                raise UsageProblem(
-                    f"the table {table.name!r} is not as tables.{table.name} describes it: {sql_problem(error)}",
-                    "Nothing was sent. Name its columns under `tables`: mark, owner, and key if it has one.",
-                ) from None
 
     async def run(self) -> None:
         """Settle what is put aside, and audit every so often, for as long as it runs."""
@@ -103,25 +64,8 @@ class Audit:
             await self.clock.sleep(self.scenario.audit)
             try:
                 await self.audit()
-            except _FAILURES:
+            except FAILURES:
                 self.observer.step("the tables could not be audited: it is tried again later")
-
-    async def conclude(self) -> None:
-        """Audit once more after the last answer, and see whether anything else was touched."""
-        for table in self.following.tables:
-            for left in reversed(range(_TRIES)):
-                try:
-                    await self._inspect(table)
-                    await self._compare(table)
-                    break
-                except _FAILURES as error:
-                    if not left:
-                        self.doubts.append(f"the table {table.name!r} could not be audited: {_why(error)}")
-                    await self.clock.sleep(_RETRY_S if left else 0)
-        self.audits += bool(self.following.tables)
-        if self.following.holdings.lost and self._may_have_crashed():
-            with suppress(*_FAILURES):
-                self.notes += [_OFF.format(name) for name in await switched_off(self.database)]
 
     async def audit(self) -> None:
         """Hold every table against what was written.
@@ -131,86 +75,41 @@ class Audit:
         """
         for table in self.following.tables:
             await self._inspect(table)
-        self.audits += 1
+        self._audits += 1
 
-    async def clean_up(self) -> None:
-        """Delete the rows that the run has written, and tell what could not be deleted."""
-        dsn = self.scenario.target.database.get_secret_value()
-        tables = self.following.tables[::-1]
-        for at, table in enumerate(tables):
-            try:
-                deleted = await table.clear(dsn)
-            except _FAILURES as error:
-                self._leave(table, _why(error))
-            except asyncio.CancelledError:
-                for each in tables[at:]:
-                    self._leave(each, "interrupted")
-                raise
-            else:
-                self.observer.step(f"{deleted:,} rows of this run deleted from {table.name}")
-                self._foretell(table)
+    async def conclude(self, interruption: Interruption) -> bool:
+        """Audit once more after the last answer, until the next signal; return whether it came to its end."""
+        done = await interruption.until_signal(self._conclude())
+        if not done:
+            self._doubts.append(INTERRUPTED)
+        return done
 
-    def _foretell(self, table: WrittenTable) -> None:
-        if coming := self._coming(table):
-            self._tell_left(f"rows of this run may yet come to {table.name} ({coming}); after that: {table.clearing}")
+    def accounts(self) -> Accounts:
+        """Return what came of the writes of this process."""
+        following = self.following
+        tables, now = [table.name for table in following.tables], self.clock.now()
+        return Accounts(
+            counts=following.counts,
+            audits=self._audits,
+            rows=self._rows.total(),
+            undecided=self._undecided.total(),
+            wrong=self._wrong,
+            lost=following.holdings.lost,
+            unanswered=Counter({table: following.holdings.unanswered(table, now) for table in tables}),
+            last={table: last for table in tables if (last := self._last(table)) is not None},
+            doubts=self._doubts,
+        )
 
-    def _leave(self, table: WrittenTable, why: str) -> None:
-        coming = self._coming(table)
-        whole, then = (f"{why}, and {coming}", f"after that: {table.clearing}") if coming else (why, table.clearing)
-        self._tell_left(f"rows of this run are left in {table.name} ({whole}); {then}")
+    async def _conclude(self) -> None:
+        for table in self.following.tables:
+            if reason := await looked(partial(self._inspect, table), self.clock):
+                self._doubts.append(f"the table {table.name!r} could not be audited: {reason}")
+        self._audits += bool(self.following.tables)
 
-    def _coming(self, table: WrittenTable) -> str:
-        """Return which writes may still happen, where what they write to outlives the run; empty when none may."""
-        unanswered = self.following.holdings.unanswered(table.name, self.clock.now())
-        if self.alone or not unanswered:
-            return ""
-        return f"{unanswered:,} of its writes were not answered, and may still happen for {LINGERS_S:.0f} s"
-
-    def _tell_left(self, told: str) -> None:
-        """Tell it at once as well: a run that cannot go on has no report."""
-        self.left.append(told)
-        self.observer.step(told)
-
-    def figures(self) -> StoredWrites | None:
-        """Return what summary.json tells; None where nothing is followed."""
-        if not self.following.tables:
-            return None
-        counts = self.following.counts
-        open_ones = self.undecided + len(self.following.holdings.lost)
-        return {
-            "acknowledged": counts[Ended.ACKNOWLEDGED],
-            "accounted": counts[Ended.ACKNOWLEDGED] - open_ones if self.audits and not self.doubts else 0,
-            "refused": counts[Ended.REFUSED],
-            "unknown": counts[Ended.UNKNOWN],
-            "audits": self.audits,
-            "rows": self.rows,
-            "undecided": self.undecided,
-            "wrong": self.wrong,
-            "doubts": list(self.doubts),
-            "drift": list(self.drift),
-            "left": list(self.left),
-            "notes": list(self.notes),
-        }
-
-    async def _refuse_strangers(self, table: WrittenTable) -> None:
-        """Writers with rows of their own from before would have them changed, and nobody could tell rightly or not."""
-        changing = [
-            request
-            for request in self.scenario.requests
-            if request.writes is not None and request.writes.table == table.name and request.does is not Does.INSERT
-        ]
-        mixes = [mix for mix in self.scenario.identities if any(self.scenario.applies(each, mix) for each in changing)]
-        owners = self.following.naming.owners(table.name, {self.scenario.identities.index(mix) for mix in mixes})
-        rows = await table.strangers(self.database, owners)
-        if rows:
-            raise UsageProblem(
-                f"identities of the scenario own {rows:,} rows of {table.name} that this run has not written, "
-                "and it would change or delete them",
-                "Nothing was sent. Give the scenario identities of their own, or delete these rows first.",
-            )
-
-    def _may_have_crashed(self) -> bool:
-        return not self.alone or any(fault.do is FaultKind.POSTGRES_CRASH for fault in self.scenario.faults)
+    def _last(self, table: str) -> tuple[bool, Exchange] | None:
+        reaching = self.following.holdings.reaching(Place(table, ""), -math.inf)
+        last = reaching or self.following.last.get(table)
+        return None if last is None else (reaching is not None, exchange_of(last, self.following.offset))
 
     async def _inspect(self, table: WrittenTable) -> None:
         number, began = self.following.looking()
@@ -218,7 +117,7 @@ class Audit:
         planted: set[Kind] = set()
         inspection: Inspection | None = None
         try:
-            async for batch in table.ours(self.database):
+            async for batch in table.ours(self.database, self.share.index, self.share.of):
                 if inspection is None:
                     inspection = self._inspection(table, began)
                 sightings = [self.following.naming.in_table(table.name, row) for row in batch]
@@ -232,7 +131,7 @@ class Audit:
         finally:
             self.following.holdings.looked(number, self.clock.now())
             self.following.holdings.tidy(self.clock.now())
-        self.rows, self.undecided = inspection.checked, inspection.undecided
+        self._rows[table.name], self._undecided[table.name] = inspection.checked, inspection.undecided
         self._tell(table.name, found)
 
     def _plant(self, table: str, sightings: Iterable[Sighting], planted: set[Kind]) -> None:
@@ -286,28 +185,7 @@ class Audit:
         if key in self._told:
             return
         self._told.add(key)
-        self.wrong += 1
+        self._wrong += 1
         if found.wrong in {Wrong.GONE, Wrong.STALE}:
             self.following.holdings.accept(found.place, found.value, found.look, found.expected)
         self.found(exchange, of_table(found, standing))
-
-    async def _compare(self, table: WrittenTable) -> None:
-        """Tell whether rows that the run did not write are as they were."""
-        before, after = self._before[table.name], await table.others(self.database)
-        if before == after:
-            return
-        reaching = self.following.holdings.reaching(Place(table.name, ""), -math.inf)
-        last = reaching or self.following.last.get(table.name)
-        counts = f"{before.count:,} before, {after.count:,} now"
-        what = f"rows of {table.name} that this run did not write have changed: {counts}"
-        if not self.alone or last is None:
-            self.drift.append(f"{what}; somebody else may have written to them")
-            return
-        self.wrong += 1
-        self.found(exchange_of(last, self.following.offset), violation(Symptom.CROSS_WRITE, what))
-
-
-def _why(error: BaseException) -> str:
-    if isinstance(error, LoadcheckError):
-        return error.message
-    return sql_problem(error) if isinstance(error, asyncpg.PostgresError) else type(error).__name__

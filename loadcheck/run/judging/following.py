@@ -24,7 +24,7 @@ from loadcheck.oracle.marks import Mark
 from loadcheck.oracle.rows import as_rows, parse
 from loadcheck.oracle.written import WrittenTable
 from loadcheck.run.judging.canaries import Canaries, Kind
-from loadcheck.run.judging.naming import Naming, keyless
+from loadcheck.run.judging.naming import keyless
 from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.scenario.placeholders import Template
 from loadcheck.scenario.request import Request
@@ -93,7 +93,7 @@ class Following:
         self._told: OrderedDict[tuple[object, ...], Verdict] = OrderedDict()
         self.population = prepared.population
         self.holdings = Holdings()
-        self.naming = Naming(scenario.tables, prepared.population, prepared.marks)
+        self.naming = prepared.naming
         self.tables = [WrittenTable(name, table, prepared.marks) for name, table in scenario.tables.items()]
         self.counts: Counter[Ended] = Counter()
         self.offset = 0.0

@@ -17,6 +17,7 @@ from loadcheck.oracle.inspect import read_identities, sql_mistakes
 from loadcheck.oracle.marks import Mark, Marks
 from loadcheck.oracle.oracle import Oracle
 from loadcheck.oracle.writes import Writes
+from loadcheck.run.judging.naming import Naming
 from loadcheck.run.observer import Observer
 from loadcheck.run.preparing.drift import Drift
 from loadcheck.scenario.load import LoadedScenario
@@ -52,6 +53,7 @@ class Prepared:
     mint: Mint
     authorizations: Authorizations
     marks: Marks
+    naming: Naming
     drift: Drift
 
     @property
@@ -109,7 +111,8 @@ async def prepare(
     writes = Writes(database, expectations, clock)
     await writes.begin()
     marks = Marks(secrets.token_hex(4) if known is None else known.run)
-    return Prepared(scenario, population, expectations, oracle, writes, mint, authorizations, marks, drift)
+    naming = Naming(scenario.tables, population, marks)
+    return Prepared(scenario, population, expectations, oracle, writes, mint, authorizations, marks, naming, drift)
 
 
 class _Steps:

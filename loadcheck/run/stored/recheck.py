@@ -1,7 +1,6 @@
 """A stored run judged again, offline: the same judge, the same findings, and an honest word on what could not be."""
 
 from array import array
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -85,13 +84,12 @@ class _Recheck:
         tally = Tally(self.scenario, rejudging.population)
         self._start(tally)
         history = read_history(self.run.folder.history)
-        audited = deque(self.stored.audited)
-        for line in history:
-            while audited and audited[0][0] <= self.lines:
-                self._find(rejudging.audited(audited.popleft()[1]), rejudging)
-            self._take(rejudging.judge(line), tally, rejudging)
-        for _, line in audited:
-            self._find(rejudging.audited(line), rejudging)
+        parts = [Findings() for _ in self.stored.audited]
+        for part, line, of_audit in history.with_audited(self.stored.audited):
+            one = rejudging.audited(line) if of_audit else self._taken(rejudging.judge(line), tally)
+            if one.now.ruling is Ruling.VIOLATION:
+                self._find(one, rejudging, parts[part])
+        self.findings.put_together(parts)  # as the run has put them together
         self._end(tally)
         facts = self._facts(rejudging.coverage)
         outcome = self._outcome(tally, facts, self._doubts(history), self._word(rejudging))
@@ -113,19 +111,19 @@ class _Recheck:
             tally.phases[index].missed = missed
             tally.phase_ended(PhaseEnded(index, self.scenario.load[index], at))
 
-    def _take(self, one: Rejudged, tally: Tally, rejudging: Rejudging) -> None:
+    def _taken(self, one: Rejudged, tally: Tally) -> Rejudged:
         self.lines += 1
         self.last = max(self.last, one.exchange.done)
         self.differing += one.now.ruling is not one.before.ruling or one.now.symptom is not one.before.symptom
         self.lost += one.now.ruling is Ruling.UNKNOWN is not one.before.ruling
         tally.add(one.exchange, one.now)
-        if one.now.ruling is Ruling.VIOLATION:
-            self._find(one, rejudging)
+        return one
 
-    def _find(self, one: Rejudged, rejudging: Rejudging) -> None:
+    def _find(self, one: Rejudged, rejudging: Rejudging, part: Findings) -> None:
         people, source = rejudging.population, one.now.source
         mixes = people[one.exchange.draw.identity].mix, None if source is None else people[source].mix
-        self.findings.add(one.exchange, one.now, mixes)
+        for findings in (self.findings, part):
+            findings.add(one.exchange, one.now, mixes)
         self.wrong.append(one.exchange.done)
 
     def _facts(self, stamped: Coverage) -> RunFacts:

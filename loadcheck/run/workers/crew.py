@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from itertools import chain, zip_longest
 from typing import Final
@@ -20,6 +20,7 @@ from loadcheck.run.faults.oracle_disconnect import OracleDisconnect
 from loadcheck.run.faults.powers import Renew
 from loadcheck.run.faults.refused_tokens import RefusedTokens
 from loadcheck.run.interruption import Interruption
+from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.judging.judging import Judging
 from loadcheck.run.load import STOPPING, broken_threshold
 from loadcheck.run.observer import Gauges, Observer
@@ -27,13 +28,26 @@ from loadcheck.run.parts import Parts
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.upkeep import Upkeep
 from loadcheck.run.workers.hands import Hands
-from loadcheck.run.workers.messages import Begin, Cool, Look, Mended, Recovered, Report, Rotated, Settle, Stop, Strike
+from loadcheck.run.workers.messages import (
+    Begin,
+    Cool,
+    Finish,
+    Look,
+    Mended,
+    Recovered,
+    Report,
+    Rotated,
+    Settle,
+    Stop,
+    Strike,
+)
 from loadcheck.run.workers.uses import Confluence
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.target import Jwt
 from loadcheck.tasks import ungrouped
 
 _EVERY_S: Final = 1.0
+_UNFINISHED: Final = "what worker {} has written is not accounted for: it did not audit it to the end"
 # How long workers may take to leave at once, and write down what they have.
 _LEAVING_S: Final = 10.0
 _LATEST: Final = ("lag_p99_ms", "late_p99_ms", "starved_s")
@@ -101,12 +115,31 @@ class Crew:
             interruption.forgive()
             self._hands.tell(Stop())
             self._hands.tell(Settle())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LEAVING_S):
-                    await self._over()
+            await self._in_time(self._judged())
         finally:
             observer.finished()
+        self._put_together()
+
+    async def conclude(self, interruption: Interruption, *, audit: bool) -> bool:
+        """Have the workers audit what they have written, until the next signal, and write down the rest.
+
+        Args:
+            interruption: Hears the signals.
+            audit: Whether the database is still there to be looked at.
+
+        Returns:
+            Whether the audits came to their end.
+
+        Raises:
+            LoadcheckError: a worker cannot go on.
+        """
+        self._hands.tell(Finish(audit))
+        done = await interruption.until_signal(self._over())
+        if not done:
+            self._hands.tell(Stop())
+            await self._in_time(self._over())
         self._conclude()
+        return audit and done
 
     def stop(self) -> None:
         """Have nothing more sent, and what is broken mended; `run` returns once what is under way is judged."""
@@ -114,6 +147,13 @@ class Crew:
             self._stopped = True
             self._hands.tell(Stop())
             self._faults.end()
+
+    def accounts(self) -> Accounts:
+        """Return what came of the writes of all workers; what one has not audited to its end is in doubt."""
+        together = Accounts.together([report.accounts for report in self._reports()])
+        unfinished = [hand.number for hand in self._hands.hands if hand.finished is None]
+        together.doubts += [_UNFINISHED.format(number) for number in unfinished]
+        return together
 
     def generator(self) -> dict[str, float | None]:
         """Return what loadcheck itself used and missed, in all its processes, and by how much the latest was late."""
@@ -136,15 +176,24 @@ class Crew:
                 self._faults.end()
                 await asyncio.wait([breaking])
                 self._hands.tell(Settle())
-                await self._over()
+                await self._judged()
                 for task in minding:
                     task.cancel()
 
     async def _waiting(self, phase: int) -> None:
         await self._hands.until(lambda hand: hand.waiting >= phase)
 
+    async def _judged(self) -> None:
+        await self._hands.until(lambda hand: hand.judged)
+
     async def _over(self) -> None:
-        await self._hands.until(lambda hand: hand.over)
+        """Wait for all that have judged everything: one that has not by now is stuck."""
+        await self._hands.until(lambda hand: hand.over or not hand.judged)
+
+    async def _in_time(self, waiting: Awaitable[None]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVING_S):
+                await waiting
 
     async def _upkeep(self) -> None:
         """Keep what the run's own process needs in the end, and count what drifts: each worker keeps its own."""
@@ -227,7 +276,7 @@ class Crew:
         canaries.planted = sum((report.planted for report in reports), Counter())
         canaries.passed = sum((report.passed for report in reports), Counter())
         self._confluence.add([hand.taken() for hand in self._hands.hands])
-        if desk.tally.violations:
+        if desk.findings:
             desk.halt.pull("a violation")
 
     def _conclude(self) -> None:

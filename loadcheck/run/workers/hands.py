@@ -12,7 +12,7 @@ from loadcheck.errors import EnvironmentProblem, ExitCode, LoadcheckError
 from loadcheck.judge.findings import Findings
 from loadcheck.record.coverage import Use
 from loadcheck.run.workers.line import Line
-from loadcheck.run.workers.messages import Braced, Cool, Failed, Finished, Job, Recovered, Report, Waiting
+from loadcheck.run.workers.messages import Braced, Cool, Failed, Finished, Job, Judged, Recovered, Report, Waiting
 from loadcheck.tasks import ungrouped
 
 _PROGRAM: Final = (sys.executable, "-m", "loadcheck.run.workers.worker")
@@ -33,6 +33,7 @@ class Hand:
         findings: All that it found, as far as it was told.
         waiting: The phase that it waits for; after the last one, how many there are.
         braced: How many faults it knows to have begun, or to be about to.
+        judged: Whether every exchange of its has its verdict.
         finished: Its last words; None as long as it works, and where it ended before its time.
         lost: How it ended before its time; empty where it did not.
     """
@@ -48,6 +49,7 @@ class Hand:
     uses: list[tuple[int, Use]] = field(default_factory=list)
     waiting: int = -1
     braced: int = 0
+    judged: bool = False
     finished: Finished | None = None
     lost: str = ""
 
@@ -95,6 +97,9 @@ class Hand:
                 self.news.put_nowait(message)
             case Report():
                 self._report(message)
+            case Judged(report=report):
+                self._report(report)
+                self.judged = True
             case Finished(report=report):
                 self._report(report)
                 self.finished = message

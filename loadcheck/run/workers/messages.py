@@ -12,6 +12,7 @@ from loadcheck.judge.findings import Findings
 from loadcheck.record.coverage import Use
 from loadcheck.record.stored import StoredKept
 from loadcheck.record.tally import Tally
+from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.preparing.preparation import Known
 from loadcheck.scenario.fault import Fault
 from loadcheck.scenario.load import LoadedScenario
@@ -109,7 +110,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """To a worker: let nothing more start; said again: leave at once."""
+    """To a worker: let nothing more start, or end the audit; said again: leave at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class Report:
         uses: The stamped answers since the last report: the backend's pid, and what it was used for.
         generator: What it used itself.
         in_flight: Exchanges sent and not yet done.
+        accounts: What came of its writes.
     """
 
     tally: Tally
@@ -140,11 +142,30 @@ class Report:
     uses: Sequence[tuple[int, Use]]
     generator: dict[str, float | None]
     in_flight: int
+    accounts: Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """From a worker: a report, every exchange having its verdict."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """To a worker that has judged everything: write down the rest.
+
+    Attributes:
+        audit: Whether to audit what it has written, before that: the database is still there to be looked at.
+    """
+
+    audit: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From a worker: its last report, all being judged and written.
+    """From a worker: its last report, all being judged, audited and written down.
 
     Attributes:
         kept: What its history kept.

@@ -7,7 +7,7 @@ import asyncio
 import signal
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Self
 
@@ -35,8 +35,10 @@ from loadcheck.run.workers.messages import (
     Begin,
     Cool,
     Failed,
+    Finish,
     Finished,
     Job,
+    Judged,
     Look,
     Mended,
     Report,
@@ -132,6 +134,8 @@ class _Worker:
     observer: _Quiet
     interruption: Interruption
     told: int = 0
+    audits: bool = False
+    dismissed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self) -> None:
         """Follow the orders of the run, for as long as it runs; where there is no run any more, leave."""
@@ -140,6 +144,13 @@ class _Worker:
                 self._obey(await self.line.receive())
         self._stop()
         self._stop()
+        self._finish(audit=False)
+
+    async def conclude(self) -> None:
+        """Wait for the word of the run, and then audit what was written, if that can be."""
+        while not self.dismissed.is_set():
+            await self.interruption.until_signal(self._dismissal())
+        await self.load.conclude(self.interruption, audit=self.audits)
 
     def last_report(self) -> Report:
         """Tell all that was counted and found."""
@@ -155,6 +166,7 @@ class _Worker:
             self.uses.taken(),
             self.load.generator(),
             gauges.in_flight() if gauges is not None else 0,
+            self.load.accounts(),
         )
 
     def _new_findings(self) -> Findings | None:
@@ -171,6 +183,15 @@ class _Worker:
                 self.faults.hear(order)
             case Stop():
                 self._stop()
+            case Finish(audit=audit):
+                self._finish(audit=audit)
+
+    async def _dismissal(self) -> None:
+        await self.dismissed.wait()
+
+    def _finish(self, *, audit: bool) -> None:
+        self.audits = audit
+        self.dismissed.set()
 
     def _stop(self) -> None:
         self.interruption.receive(ExitCode.INTERRUPTED)
@@ -193,6 +214,8 @@ async def work(job: Job, line: Line, clock: Clock) -> None:
                 worker = _worker(job, line, clock, parts, desk, faults, observer, interruption)
                 orders = asyncio.create_task(worker.follow())
                 await worker.load.run(observer, interruption)
+                line.send(Judged(worker.last_report()))
+                await worker.conclude()
                 orders.cancel()
             line.send(Finished(worker.last_report(), desk.history.kept, desk.trail.beginning))
             await line.drained()
@@ -236,9 +259,7 @@ def _worker(  # noqa: PLR0913, PLR0917 -- what a load is made of
 ) -> _Worker:
     judging, gate = Judging(parts.prepared, parts.context, clock, desk.deliver), _Gate(line)
     judging.coverage = uses = Uses(parts.prepared)
-    audit = Audit(
-        parts.prepared.scenario, judging.following, parts.database, clock, observer, alone=False, found=desk.audited
-    )
+    audit = Audit(parts.prepared.scenario, judging.following, parts.auditing, clock, observer, desk.audited, job.share)
     load = Load(
         parts,
         judging,

@@ -1,0 +1,155 @@
+"""`loadcheck run --workers` of scenarios that write: each row is judged by the worker that wrote it."""
+
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from loadcheck.scenario.load import load
+from loadcheck.selftest.expected import Expected
+from loadcheck.stack.construction import embedded
+from loadcheck.stack.stack import EmbeddedStack
+from tests.cli.command import PATIENCE_S, SCENARIOS, loadcheck, read_until, started, summary
+from tests.cli.test_workers import aimed_at, counted, workers_of
+from tests.gallery import LEAKS
+
+LEDGER = SCENARIOS / "ledger.yaml"
+SCENARIO = """
+name: writing
+tables:
+  entries: {mark: note, owner: {tenant: "{tenant}"}, key: slot}
+identities:
+  - {name: tenant, count: 8, claims: {role: role_readwrite, tenant: "tenant-{n}"}}
+requests:
+  - name: append
+    post: /entries
+    body: {slot: "{slot}", account: cash, amount: 1, note: "{mark}"}
+    vars: {slot: uuid}
+    writes: {table: entries, row: "{slot}"}
+    expect: {status: 201}
+  - {name: mine, get: "/entries?select=slot,tenant,note", expect: {written: {table: entries}}}
+load:
+  - {name: first, concurrency: 2, requests: 60}
+  - {name: long, concurrency: 4, duration: 4s}
+hunt: {share: 0}
+"""
+LEFT = "SELECT count(*) FROM entries WHERE note LIKE 'lc-%'"
+# What the oracle's role reads from the table, or deletes, waits for as long as somebody holds a lock.
+GATE = """
+ALTER TABLE entries RENAME TO kept_entries;
+CREATE FUNCTION gate() RETURNS boolean LANGUAGE plpgsql AS
+$$ BEGIN IF current_user = 'role_admin' THEN PERFORM pg_advisory_xact_lock_shared(42); END IF; RETURN true; END $$;
+CREATE VIEW entries WITH (security_invoker) AS SELECT * FROM kept_entries WHERE gate();
+GRANT SELECT, INSERT ON entries TO role_readwrite;
+"""
+WAITING = "SELECT count(*) FROM pg_stat_activity, pg_sleep(0.01) WHERE wait_event = 'advisory' AND query LIKE $1"
+
+
+@pytest.fixture(scope="module")
+async def stack() -> AsyncIterator[EmbeddedStack]:
+    async with embedded(load(LEAKS / "W1/fixed.yaml").scenario, LEAKS / "W1") as running:
+        yield running
+
+
+@asynccontextmanager
+async def owner_of(stack: EmbeddedStack) -> AsyncIterator[asyncpg.Connection]:
+    owner = await asyncpg.connect(stack.database)
+    try:
+        yield owner
+    finally:
+        await owner.close()
+
+
+def test_two_workers_account_for_every_write_under_faults(tmp_path: Path) -> None:
+    faults = "[{do: terminate-backends, at: 1s}, {do: postgres-restart, at: 2s}, {do: abort, at: 4s, for: 1s}]"
+    short = ("--set", "load.crowd.duration=6s", "--set", f"faults={faults}", "--set", "thresholds={checked: 500}")
+    out = tmp_path / "run"
+    ended = loadcheck("run", LEDGER, *short, "--set", "audit=2s", "--seed", 11, "--workers", 2, "--out", out)
+    assert ended.code == 0, ended.text
+    told = summary(out)
+    counted(told)
+    assert (told["exchanges"]["violation"], told["findings"]) == (0, [])
+    writes = told["writes"]
+    assert writes["accounted"] == writes["acknowledged"] - writes["undecided"] > 300
+    assert writes["unknown"] > 0
+    assert writes["audits"] > 1
+    again = loadcheck("recheck", out)
+    assert again.code == 0, again.text
+    assert "every verdict is the run's own" in again.out.replace("\n", " ")
+
+
+async def test_a_killed_worker_leaves_no_rows_and_no_writes_accounted_for(tmp_path: Path, stack: EmbeddedStack) -> None:
+    (tmp_path / "writing.yaml").write_text(SCENARIO)
+    options = (*aimed_at(stack), "--allow-writes", "--workers", 2, "--out", tmp_path / "run")
+    with started("run", tmp_path / "writing.yaml", *options) as running:
+        read_until(running, "first: 60 ok")
+        os.kill(next(iter(workers_of(running.pid))), signal.SIGKILL)
+        told = read_until(running, "verdict: inconclusive, exit 2")
+        assert running.wait(PATIENCE_S) == 2
+    assert re.search(r"worker \d was killed \(SIGKILL\)", told)
+    assert "is not accounted for" in told
+    assert summary(tmp_path / "run")["writes"]["accounted"] == 0
+    async with owner_of(stack) as owner:
+        assert await owner.fetchval(LEFT) == 0
+
+
+@pytest.fixture
+async def gated(tmp_path: Path) -> AsyncIterator[EmbeddedStack]:
+    (tmp_path / "gate.sql").write_text(GATE)
+    scenario = load(LEAKS / "W1/fixed.yaml").scenario
+    files = [SCENARIOS / "ledger.sql", tmp_path / "gate.sql"]
+    changed = scenario.stack.model_copy(update={"sql": [str(file) for file in files]})
+    async with embedded(scenario.model_copy(update={"stack": changed}), tmp_path) as running:
+        yield running
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_ctrl_c_ends_the_last_audit_and_leaves_a_doubt(
+    workers: int, tmp_path: Path, gated: EmbeddedStack
+) -> None:
+    (tmp_path / "writing.yaml").write_text(SCENARIO)
+    options = (*aimed_at(gated), "--allow-writes", "--workers", workers, "--out", tmp_path / "run")
+    with started("run", tmp_path / "writing.yaml", *options) as running:
+        read_until(running, "first: 60 ok")
+        async with owner_of(gated) as owner:
+            await owner.execute("SELECT pg_advisory_lock(42)")
+            while await owner.fetchval(WAITING, "FETCH%") < workers:
+                assert running.poll() is None
+            running.send_signal(signal.SIGINT)
+            while not await owner.fetchval(WAITING, "DELETE%"):
+                assert running.poll() is None
+        read_until(running, "verdict: ")
+        assert running.wait(PATIENCE_S) == 130
+    assert summary(tmp_path / "run")["writes"]["doubts"] == ["the tables could not be audited to the end: interrupted"]
+    async with owner_of(gated) as owner:
+        assert await owner.fetchval(LEFT) == 0
+
+
+def test_more_workers_than_owners_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    ended = loadcheck("run", LEAKS / "W1/fixed.yaml", "--workers", 9, "--out", out)
+    assert ended.code == 4
+    assert "the identities of 'tenant' are 8 groups" in ended.err.replace("\n", " ")
+    assert "Nothing was sent. Use --workers 8" in ended.err
+    assert not out.exists()
+
+
+@pytest.mark.gallery
+@pytest.mark.parametrize("name", ["W1", "W2", "W3", "W4"])
+def test_workers_find_what_one_finds_and_no_fault_with_the_twin(name: str, tmp_path: Path) -> None:
+    leak = loadcheck("run", LEAKS / name / "leak.yaml", "--seed", 1, "--workers", 2, "--out", tmp_path / "leak")
+    assert leak.code == 1, leak.text
+    told = summary(tmp_path / "leak")
+    counted(told)
+    assert list(Expected.of(LEAKS / name).shortfalls(told["findings"])) == [], leak.text
+    fixed = loadcheck("run", LEAKS / name / "fixed.yaml", "--seed", 1, "--workers", 2, "--out", tmp_path / "fixed")
+    assert fixed.code == 0, fixed.text
+    writes = summary(tmp_path / "fixed")["writes"]
+    assert writes["accounted"] == writes["acknowledged"]
+    for each, code in (("leak", 1), ("fixed", 0)):
+        assert loadcheck("recheck", tmp_path / each).code == code
