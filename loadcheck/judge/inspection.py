@@ -59,6 +59,7 @@ class Discrepancy:
         expected: The write that should show there; None when nothing should, or when it is not known any more.
         suspect: A write that may have removed the row, had it reached too far.
         lacking: The row that should be there, for people; empty when none should.
+        seen: When a row that is gone was last seen as it should be; None when nobody had seen it, or it is not gone.
     """
 
     wrong: Wrong
@@ -68,6 +69,7 @@ class Discrepancy:
     expected: Write | None = None
     suspect: Write | None = None
     lacking: str = ""
+    seen: float | None = None
 
     @property
     def value(self) -> int:
@@ -163,4 +165,5 @@ class Inspection:
         was_there = expected is not None and value == expected.draw.seq
         suspect = self._holdings.reaching(place, since) if was_there else None
         lacking = "" if expected is None else self._naming.show(place, expected)
-        yield Discrepancy(Wrong.GONE, place, self._look, None, expected, suspect, lacking)
+        seen = since if was_there else None
+        yield Discrepancy(Wrong.GONE, place, self._look, None, expected, suspect, lacking, seen)

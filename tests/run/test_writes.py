@@ -27,6 +27,7 @@ from loadcheck.run.run import Ended
 from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.load import load
 from loadcheck.scenario.writes import Table
+from loadcheck.selftest.expected import main
 from loadcheck.stack.construction import embedded
 from loadcheck.stack.stack import EmbeddedStack
 from tests.cli.command import SCENARIOS
@@ -126,12 +127,15 @@ async def test_a_right_server_passes_and_nothing_is_left(workers: int, stack: Em
         assert await owner.fetchval(LEFT) == 0
 
 
-async def test_rows_that_are_held_against_another_owner_are_flagged(stack: EmbeddedStack, tmp_path: Path) -> None:
-    ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE)
+@pytest.mark.parametrize("workers", [1, 4])  # of four, each has the rows of one owner only
+async def test_rows_that_are_held_against_another_owner_are_flagged(
+    workers: int, stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    ended, _ = await run(stack, tmp_path, LOAD, scenario=HEAD + MINE, workers=workers)
     canaries = ended.summary["canaries"]
     assert canaries["caught"] == canaries["planted"]
     assert canaries["requests"]["mine"]["planted"] > 0
-    assert canaries["requests"]["set"]["planted"] == 1  # in the last audit: its answers show no row
+    assert canaries["requests"]["set"]["planted"] == workers  # in the last audit: its answers show no row
     assert not any("had no canary" in told for told in ended.summary["blind_spots"])
 
 
@@ -170,6 +174,20 @@ async def test_a_write_that_goes_wrong_with_nobody_else_about_is_the_tables_own_
     assert {finding["cause"] for finding in ended.findings} == {"policy"}
     assert all("trigger break" in finding["reasoning"][-1] for finding in ended.findings)
     assert all("written again by one caller alone" in finding["reasoning"][1] for finding in ended.findings)
+
+
+async def test_a_row_that_goes_names_whom_another_worker_has_seen_delete(stack: EmbeddedStack, tmp_path: Path) -> None:
+    async with changed(stack, "CREATE POLICY break ON entries FOR DELETE TO role_readwrite USING (true)") as owner:
+        try:
+            scenario = HEAD + MINE.replace("weight: 5", "weight: 20") + CLEAR
+            ended, _ = await run(stack, tmp_path, LOAD, scenario=scenario, workers=4)
+        finally:
+            await owner.execute("DROP POLICY break ON entries")
+    assert ended.summary["exit_code"] == 1
+    found = main(ended.findings)
+    assert found["symptom"] == "cross-write"
+    assert found["source"] is not None
+    assert found["source"]["label"] != found["victim"]["label"]  # each worker has one of them
 
 
 @WORKERS

@@ -23,6 +23,7 @@ from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.judging.canaries import Kind
 from loadcheck.run.judging.following import Following, exchange_of
 from loadcheck.run.judging.patience import FAILURES, INTERRUPTED, looked
+from loadcheck.run.judging.suspicion import suspected
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.model import Scenario
 
@@ -132,7 +133,7 @@ class Audit:
             self.following.holdings.looked(number, self.clock.now())
             self.following.holdings.tidy(self.clock.now())
         self._rows[table.name], self._undecided[table.name] = inspection.checked, inspection.undecided
-        self._tell(table.name, found)
+        self._tell(table.name, await suspected(found, self.following.offset, self.following.ask))
 
     def _plant(self, table: str, sightings: Iterable[Sighting], planted: set[Kind]) -> None:
         """Plant a canary with one row of each request and claim mix: its answers may not have shown any."""

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from loadcheck.oracle.rows import as_rows, parse
 from loadcheck.oracle.written import WrittenTable
 from loadcheck.run.judging.canaries import Canaries, Kind
 from loadcheck.run.judging.naming import keyless
+from loadcheck.run.judging.suspicion import Ask, no_others, suspected
 from loadcheck.run.preparing.preparation import Prepared
 from loadcheck.scenario.placeholders import Template
 from loadcheck.scenario.request import Request
@@ -75,6 +76,7 @@ class Following:
         counts: How many writes ended how.
         offset: What this clock shows when the run's own time is 0.
         last: The last write to each table.
+        ask: Asks the other processes that write, where there are any.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Following:
         self.counts: Counter[Ended] = Counter()
         self.offset = 0.0
         self.last: dict[str, Write] = {}
+        self.ask: Ask = no_others
 
     def started(self, at: float) -> None:
         """Take note of what this clock showed as the run began."""
@@ -163,8 +166,7 @@ class Following:
             sightings: The rows.
             owner: Whose they are.
         """
-        owners = (name for name, _ in self.holdings.everything(table))
-        another = next((name for name in owners if name not in {owner, ""}), None)
+        another = self.naming.another(table, owner)
         if another is not None:
             now = self._clock.now()
             inspection = Inspection(self.holdings, self.naming, table, Look(now, now))
@@ -224,6 +226,9 @@ class Following:
         except (asyncpg.PostgresError, *GONE) as error:
             return never_looked(type(error).__name__)
         told = found.place, found.value, None if found.expected is None else found.expected.draw.seq
+        if told not in self._told:
+            found, *wrong = await suspected([found, *standing.wrong], self.offset, self.ask)
+            standing = replace(standing, wrong=wrong)
         verdict = self._told.get(told) or of_answer(found, standing)
         if verdict.symptom in {Symptom.CROSS_WRITE, Symptom.LOST_WRITE}:
             self._remember(told, verdict)

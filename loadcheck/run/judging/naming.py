@@ -43,6 +43,11 @@ class Naming:
         everybody = (self.owner_of(table, identity) for mix in mixes for identity in self._population.ranges[mix])
         return list({owner for owner in everybody if owner is not None})
 
+    def another(self, table: str, owner: str) -> str | None:
+        """Return an owner of rows but this one; None when there is no other."""
+        everybody = (self.owner_of(table, identity) for identity in range(len(self._population)))
+        return next((other for other in everybody if other not in {owner, None}), None)
+
     def identity_of(self, table: str, owner: str) -> int | None:
         """Return an identity that owns rows by that name; None when nobody of the scenario does."""
         everybody = range(len(self._population))

@@ -22,6 +22,7 @@ from loadcheck.run.faults.refused_tokens import RefusedTokens
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.judging.judging import Judging
+from loadcheck.run.judging.suspicion import last_of
 from loadcheck.run.load import STOPPING, broken_threshold
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
@@ -29,12 +30,16 @@ from loadcheck.run.sampling import Sampling
 from loadcheck.run.upkeep import Upkeep
 from loadcheck.run.workers.hands import Hands
 from loadcheck.run.workers.messages import (
+    Asked,
     Begin,
+    Conclude,
     Cool,
     Finish,
     Look,
     Mended,
+    Question,
     Recovered,
+    Reply,
     Report,
     Rotated,
     Settle,
@@ -88,6 +93,7 @@ class Crew:
         self._desk = desk
         self._faults = faults
         self._strikes = 0
+        self._questions = 0
         self._stopped = False
         self._refused = RefusedTokens(parts.prepared, parts.folder, clock, seed)
         self._cold = ColdBackends(renew)
@@ -133,13 +139,12 @@ class Crew:
         Raises:
             LoadcheckError: a worker cannot go on.
         """
-        self._hands.tell(Finish(audit))
-        done = await interruption.until_signal(self._over())
-        if not done:
-            self._hands.tell(Stop())
+        done = audit and await self._audit(interruption)
+        self._hands.tell(Finish())
+        if not await interruption.until_signal(self._over()):
             await self._in_time(self._over())
         self._conclude()
-        return audit and done
+        return done
 
     def stop(self) -> None:
         """Have nothing more sent, and what is broken mended; `run` returns once what is under way is judged."""
@@ -190,6 +195,22 @@ class Crew:
         """Wait for all that have judged everything: one that has not by now is stuck."""
         await self._hands.until(lambda hand: hand.over or not hand.judged)
 
+    async def _audit(self, interruption: Interruption) -> bool:
+        """Have all audit what they have written, until the next signal; return whether that came to its end."""
+        hearing = asyncio.create_task(self._hear())
+        self._hands.tell(Conclude())
+        try:
+            done = await interruption.until_signal(self._audited())
+            if not done:
+                self._hands.tell(Stop())
+                await self._in_time(self._audited())
+            return done
+        finally:
+            hearing.cancel()
+
+    async def _audited(self) -> None:
+        await self._hands.until(lambda hand: hand.audited or not hand.judged)
+
     async def _in_time(self, waiting: Awaitable[None]) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LEAVING_S):
@@ -214,11 +235,25 @@ class Crew:
     async def _hear(self) -> None:
         """Do what workers ask for, and take their word for it that the target has recovered."""
         while True:
-            match await self._hands.news.get():
+            news = await self._hands.news.get()
+            match news:
                 case Recovered(fault=fault, nth=nth, took=took):
                     self._faults.recovery.heard(fault, nth, took)
                 case Cool():
                     self._cold.want()
+                case Question():
+                    await self._ask_around(news)
+
+    async def _ask_around(self, question: Question) -> None:
+        """Ask all other workers, and tell the one that has asked what they answer together."""
+        self._questions += 1
+        number, asking = self._questions, self._hands.hands[question.worker - 1]
+        for hand in self._hands.working:
+            if hand is not asking:
+                hand.line.send(Asked(number, question.rows))
+        await self._hands.until(lambda hand: hand is asking or hand.answered == number)
+        told = [hand.suspects for hand in self._hands.hands if hand.answered == number]
+        asking.line.send(Reply(question.number, last_of([[None] * len(question.rows), *told])))
 
     def _ours(self) -> Mapping[FaultKind, Break]:
         """Return what makes the faults of loadcheck's own side here: the workers, told of each, send and read."""

@@ -6,18 +6,35 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from loadcheck.errors import EnvironmentProblem, ExitCode, LoadcheckError
 from loadcheck.judge.findings import Findings
+from loadcheck.judge.writes import Write
 from loadcheck.record.coverage import Use
 from loadcheck.run.workers.line import Line
-from loadcheck.run.workers.messages import Braced, Cool, Failed, Finished, Job, Judged, Recovered, Report, Waiting
+from loadcheck.run.workers.messages import (
+    Answered,
+    Audited,
+    Braced,
+    Cool,
+    Failed,
+    Finished,
+    Job,
+    Judged,
+    Question,
+    Recovered,
+    Report,
+    Waiting,
+)
 from loadcheck.tasks import ungrouped
 
 _PROGRAM: Final = (sys.executable, "-m", "loadcheck.run.workers.worker")
 _ADVICE: Final = "Is there enough memory for so many? Each worker holds all identities and their expected rows."
 _GONE: Final = (asyncio.IncompleteReadError, OSError)
+
+News: TypeAlias = Recovered | Cool | Question
+"""What a worker tells that the run does something about."""
 
 
 @dataclass(slots=True)
@@ -33,7 +50,10 @@ class Hand:
         findings: All that it found, as far as it was told.
         waiting: The phase that it waits for; after the last one, how many there are.
         braced: How many faults it knows to have begun, or to be about to.
+        answered: The number of the last question that it answered.
+        suspects: Its answer.
         judged: Whether every exchange of its has its verdict.
+        audited: Whether it has audited what it has written.
         finished: Its last words; None as long as it works, and where it ended before its time.
         lost: How it ended before its time; empty where it did not.
     """
@@ -42,14 +62,17 @@ class Hand:
     process: asyncio.subprocess.Process
     line: Line
     change: asyncio.Condition
-    news: asyncio.Queue[Recovered | Cool]
+    news: asyncio.Queue[News]
     report: Report | None = None
     findings: Findings = field(default_factory=Findings)
     reports: int = 0
     uses: list[tuple[int, Use]] = field(default_factory=list)
     waiting: int = -1
     braced: int = 0
+    answered: int = 0
+    suspects: Sequence[Write | None] = ()
     judged: bool = False
+    audited: bool = False
     finished: Finished | None = None
     lost: str = ""
 
@@ -93,13 +116,17 @@ class Hand:
                 self.waiting = max(self.waiting, phase)  # one that stops ends its phases after it has said so
             case Braced():
                 self.braced += 1
-            case Recovered() | Cool():
+            case Recovered() | Cool() | Question():
                 self.news.put_nowait(message)
+            case Answered(number=number, suspects=suspects):
+                self.answered, self.suspects = number, suspects
             case Report():
                 self._report(message)
             case Judged(report=report):
                 self._report(report)
                 self.judged = True
+            case Audited():
+                self.audited = True
             case Finished(report=report):
                 self._report(report)
                 self.finished = message
@@ -125,7 +152,7 @@ class Hands:
 
     hands: Sequence[Hand]
     change: asyncio.Condition
-    news: asyncio.Queue[Recovered | Cool]
+    news: asyncio.Queue[News]
 
     @property
     def working(self) -> list[Hand]:
@@ -156,7 +183,7 @@ async def hired(jobs: Sequence[Job]) -> AsyncIterator[Hands]:
         LoadcheckError: one of them cannot begin, or cannot go on.
     """
     change = asyncio.Condition()
-    news: asyncio.Queue[Recovered | Cool] = asyncio.Queue()
+    news: asyncio.Queue[News] = asyncio.Queue()
     async with AsyncExitStack() as stack:
         hands = Hands([await _hire(job, change, news, stack) for job in jobs], change, news)
         with ungrouped():
@@ -171,9 +198,7 @@ async def hired(jobs: Sequence[Job]) -> AsyncIterator[Hands]:
                     task.cancel()
 
 
-async def _hire(
-    job: Job, change: asyncio.Condition, news: asyncio.Queue[Recovered | Cool], stack: AsyncExitStack
-) -> Hand:
+async def _hire(job: Job, change: asyncio.Condition, news: asyncio.Queue[News], stack: AsyncExitStack) -> Hand:
     # In a session of its own: what is typed at the terminal is for the run alone.
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*_PROGRAM, stdin=pipe, stdout=pipe, start_new_session=True)

@@ -9,10 +9,12 @@ from loadcheck.engine.events import Draw
 from loadcheck.engine.share import Share
 from loadcheck.errors import ExitCode
 from loadcheck.judge.findings import Findings
+from loadcheck.judge.writes import Write
 from loadcheck.record.coverage import Use
 from loadcheck.record.stored import StoredKept
 from loadcheck.record.tally import Tally
 from loadcheck.run.judging.accounts import Accounts
+from loadcheck.run.judging.suspicion import Gone
 from loadcheck.run.preparing.preparation import Known
 from loadcheck.scenario.fault import Fault
 from loadcheck.scenario.load import LoadedScenario
@@ -104,6 +106,44 @@ class Cool:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """From a worker: who of the others may have removed these rows?
+
+    Attributes:
+        worker: Who asks, from 1.
+        number: Tells its questions apart.
+    """
+
+    worker: int
+    number: int
+    rows: Sequence[Gone]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """To a worker: another one's question, numbered by the run."""
+
+    number: int
+    rows: Sequence[Gone]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """From a worker: of each row the last write that may have removed it."""
+
+    number: int
+    suspects: Sequence[Write | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """To the worker that asked: what the others have answered, by its own number."""
+
+    number: int
+    suspects: Sequence[Write | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """To a worker that waits for what comes after the last phase: all faults are mended, so ask again in peace."""
 
@@ -153,14 +193,18 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Conclude:
+    """To a worker that has judged everything: audit what it has written once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """From a worker: that is done, as far as it could be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
-    """To a worker that has judged everything: write down the rest.
-
-    Attributes:
-        audit: Whether to audit what it has written, before that: the database is still there to be looked at.
-    """
-
-    audit: bool
+    """To a worker that has judged everything: nobody asks for anything any more, so write down the rest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@
 import asyncio
 import signal
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,6 +17,7 @@ import uvloop
 from loadcheck.clock import Clock, SystemClock
 from loadcheck.errors import ExitCode, LoadcheckError
 from loadcheck.judge.findings import Finding, Findings
+from loadcheck.judge.writes import Write
 from loadcheck.record.folder import RunFolder
 from loadcheck.record.history import History
 from loadcheck.record.series import SeriesFile
@@ -26,13 +28,19 @@ from loadcheck.run.halt import Halt
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.audit import Audit
 from loadcheck.run.judging.judging import Judging
+from loadcheck.run.judging.suspicion import Gone, suspects
 from loadcheck.run.load import Load
 from loadcheck.run.observer import Gauges
 from loadcheck.run.parts import Parts, put_together
+from loadcheck.run.workers.colleagues import Colleagues
 from loadcheck.run.workers.heard_faults import HeardFaults
 from loadcheck.run.workers.line import Line, standard_line
 from loadcheck.run.workers.messages import (
+    Answered,
+    Asked,
+    Audited,
     Begin,
+    Conclude,
     Cool,
     Failed,
     Finish,
@@ -41,6 +49,7 @@ from loadcheck.run.workers.messages import (
     Judged,
     Look,
     Mended,
+    Reply,
     Report,
     Rotated,
     Settle,
@@ -133,8 +142,9 @@ class _Worker:
     faults: HeardFaults
     observer: _Quiet
     interruption: Interruption
+    colleagues: Colleagues
     told: int = 0
-    audits: bool = False
+    called: asyncio.Event = field(default_factory=asyncio.Event)
     dismissed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self) -> None:
@@ -144,13 +154,15 @@ class _Worker:
                 self._obey(await self.line.receive())
         self._stop()
         self._stop()
-        self._finish(audit=False)
+        self._dismiss()
 
     async def conclude(self) -> None:
-        """Wait for the word of the run, and then audit what was written, if that can be."""
-        while not self.dismissed.is_set():
-            await self.interruption.until_signal(self._dismissal())
-        await self.load.conclude(self.interruption, audit=self.audits)
+        """Audit what was written when the run says so, and be there for the others until nobody asks any more."""
+        await self._until(self.called)
+        if not self.dismissed.is_set():
+            await self.load.conclude(self.interruption, audit=True)
+            self.line.send(Audited())
+        await self._until(self.dismissed)
 
     def last_report(self) -> Report:
         """Tell all that was counted and found."""
@@ -183,14 +195,30 @@ class _Worker:
                 self.faults.hear(order)
             case Stop():
                 self._stop()
-            case Finish(audit=audit):
-                self._finish(audit=audit)
+            case Asked(number=number, rows=rows):
+                self.line.send(Answered(number, self._suspects(rows)))
+            case Reply():
+                self.colleagues.hear(order)
+            case Conclude():
+                self.called.set()
+            case Finish():
+                self._dismiss()
 
-    async def _dismissal(self) -> None:
-        await self.dismissed.wait()
+    def _suspects(self, rows: Sequence[Gone]) -> list[Write | None]:
+        following = self.judging.following
+        return suspects(following.holdings, rows, following.offset)
 
-    def _finish(self, *, audit: bool) -> None:
-        self.audits = audit
+    async def _until(self, word: asyncio.Event) -> None:
+        """Wait for a word of the run: no signal ends that."""
+
+        async def spoken() -> None:
+            await word.wait()
+
+        while not word.is_set():
+            await self.interruption.until_signal(spoken())
+
+    def _dismiss(self) -> None:
+        self.called.set()
         self.dismissed.set()
 
     def _stop(self) -> None:
@@ -272,7 +300,9 @@ def _worker(  # noqa: PLR0913, PLR0917 -- what a load is made of
         share=job.share,
         gate=gate.wait,
     )
-    return _Worker(line, gate, desk, judging, uses, load, faults, observer, interruption)
+    colleagues = Colleagues(line, job.share.index + 1)
+    judging.following.ask = colleagues.ask
+    return _Worker(line, gate, desk, judging, uses, load, faults, observer, interruption, colleagues)
 
 
 async def _cool(line: Line) -> None:
