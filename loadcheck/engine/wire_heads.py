@@ -1,6 +1,8 @@
 """Heads of answers that were read before: the same bytes say the same again, and need no parser."""
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from loadcheck.oracle.stamp import HEADER
@@ -10,6 +12,8 @@ MAX_HEAD: Final = 65_536  # bytes: an answer's Content-Location repeats the quer
 _END: Final = b"\r\n\r\n"
 _STAMP: Final = f"\r\n{HEADER}: ".encode()
 _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
+_LENGTH: Final = 10  # bytes of a chunk's first line; no parser doubts one as short
+_HEX: Final = re.compile(rb"[0-9A-Fa-f]{1,8}\r\n")
 _CHUNKED: Final = -1  # for a length: the body tells it itself
 _KEPT: Final = 2_000  # about a kilobyte each; a server's clock makes new ones of them every second
 
@@ -83,10 +87,16 @@ def _without_stamp(data: bytes, end: int) -> tuple[bytes, bytes | None]:
 
 def _only_chunk(data: bytes, start: int) -> bytes | None:
     """Return the body that one chunk and the empty one make; None where something else is there."""
-    first = data.find(b"\r\n", start) + 2
+    first = data.find(b"\r\n", start, start + _LENGTH) + 2
     body = data[first : -len(_LAST_CHUNK)]
-    framed = data.endswith(_LAST_CHUNK) and data[start:first].lower() == b"%x\r\n" % len(body)
+    framed = data.endswith(_LAST_CHUNK) and _length(data[start:first]) == len(body)
     return body if framed and body else None
+
+
+@lru_cache(maxsize=4_096)
+def _length(line: bytes) -> int | None:
+    """Return the length that the first line of a chunk tells; PostgREST writes four digits at least."""
+    return int(line, 16) if _HEX.fullmatch(line) else None
 
 
 def _printable(value: bytes) -> str | None:

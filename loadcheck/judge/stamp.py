@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from loadcheck.engine.events import Answer, Draw
@@ -10,6 +11,8 @@ from loadcheck.judge.verdict import Cause, Ruling, Symptom, Verdict
 from loadcheck.oracle.stamp import HEADER
 
 _FORM: Final = re.compile(r"(\d{1,10})(?:@(\d{1,18}))? (\d{1,18}) ([0-9a-f]{32}|-) (\S{1,100}) (.{1,100})")
+_BACKEND: Final = re.compile(r"(\d{1,10})(?:@(\d{1,18}))?")
+_TIME_DIGITS: Final = 18
 _NONE: Final = "-"
 _LOST_ROLE: Final = "none"  # what the role setting is in a transaction that PostgREST has set nothing in
 _NONCE: Final = re.compile(r"([0-9a-f]{8})-(\d{1,9})-(\d{1,9})-(-?\d{1,18})")
@@ -92,6 +95,29 @@ def stamp_in(header: str) -> Stamp | None:
         return None
     pid, server, at, digest, nonce, role = match.groups()
     return Stamp(int(pid), int(at), digest, nonce, role, int(server or 0))
+
+
+def stamp_as_asked(header: str, asked: Asked) -> Stamp | None:
+    """Return the stamp that a header's value holds, if it shows what was asked; None where `stamp_in` must tell.
+
+    Most stamps do. They need no parser, and change no verdict unless their transaction answered another exchange, too.
+    """
+    role, end = asked.role, f" {asked.digest} {asked.nonce} {asked.role}"
+    if role is None or asked.digest == _NONE or not header.endswith(end):
+        return None
+    backend, _, at = header[: -len(end)].partition(" ")
+    told = _backend(backend)
+    if told is None or not at.isdecimal() or len(at) > _TIME_DIGITS:
+        return None
+    pid, server = told
+    return Stamp(pid, int(at), asked.digest, asked.nonce, role, server)
+
+
+@lru_cache(maxsize=1024)
+def _backend(text: str) -> tuple[int, int] | None:
+    """Return the backend's process and its server; None where the text names none."""
+    match = _BACKEND.fullmatch(text)
+    return None if match is None else (int(match[1]), int(match[2] or 0))
 
 
 def in_context(verdict: Verdict, stamp: Stamp | None, asked: Asked, earlier: Earlier | None = None) -> Verdict:

@@ -6,7 +6,6 @@ and given out again, or two requests ran inside one transaction.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 from loadcheck.engine.events import Draw
@@ -24,21 +23,15 @@ _TICK_US: Final = 1_000
 _Backend = tuple[int, int]
 """Server and pid."""
 
-
-@dataclass(slots=True)
-class _Answered:
-    """The first exchange that a transaction answered, and the how many-th it was of its backend."""
-
-    stamp: Stamp
-    draw: Draw
-    turn: int
+_Answered = tuple[Stamp, Draw, int]
+"""The stamp and the draw that a transaction answered first, and the how many-th it was of its backend."""
 
 
 class Transactions:
     """Remembers the last transactions of a run, each with the exchange that it answered first."""
 
     def __init__(self) -> None:
-        self._answered: OrderedDict[tuple[_Backend, int], _Answered] = OrderedDict()
+        self._answered: OrderedDict[tuple[int, int, int], _Answered] = OrderedDict()
         self._turns: OrderedDict[_Backend, int] = OrderedDict()
 
     def earlier(self, stamp: Stamp, draw: Draw) -> Earlier | None:
@@ -50,15 +43,18 @@ class Transactions:
         """
         if stamp.at % _TICK_US == 0:
             return None
-        backend = (stamp.server, stamp.pid)
-        turn = self._turn(backend)
-        first = self._answered.setdefault((backend, stamp.at), _Answered(stamp, draw, turn))
-        if first.draw.seq != draw.seq:
-            source = None if first.draw.identity == draw.identity else first.draw.identity
-            return Earlier(first.stamp, source, together=turn - first.turn <= _TOGETHER)
-        if len(self._answered) > _REMEMBERED:
-            self._answered.popitem(last=False)
-        return None
+        turn, key = self._turn((stamp.server, stamp.pid)), (stamp.server, stamp.pid, stamp.at)
+        answered = self._answered.get(key)
+        if answered is None:
+            self._answered[key] = stamp, draw, turn
+            if len(self._answered) > _REMEMBERED:
+                self._answered.popitem(last=False)
+            return None
+        first, asked, before = answered
+        if asked.seq == draw.seq:
+            return None
+        source = None if asked.identity == draw.identity else asked.identity
+        return Earlier(first, source, together=turn - before <= _TOGETHER)
 
     def _turn(self, backend: _Backend) -> int:
         """Return the how many-th answer of its backend this is."""

@@ -11,6 +11,8 @@ from typing import Final
 from loadcheck.engine.events import Draw
 from loadcheck.record.span import Reached, Span
 
+# Uses that are counted in a row: one at a time, between other things, each costs three times as much of the processor.
+_TOGETHER: Final = 128
 # Answers of one backend are read nearly in the order in which they were made: this many are kept to put them in order.
 _REORDERED: Final = 8
 # Of as many backends at a time: whatever is still to come of one that was silent longer than so many others is new.
@@ -57,11 +59,34 @@ class Coverage:
         self.run = Span(telling)
         self.phases = [Span(telling) for _ in range(phases)]
         self._exposes = exposes
+        self._new: list[tuple[int, Use]] = []
         self._recent: OrderedDict[int, list[Use]] = OrderedDict()
         self._silent: OrderedDict[int, Use] = OrderedDict()
 
     def add(self, pid: int, use: Use) -> None:
-        """Count one stamped answer of a backend."""
+        """Count one stamped answer of a backend, soon."""
+        self._new.append((pid, use))
+        if len(self._new) >= _TOGETHER:
+            self._count_new()
+
+    def close(self) -> None:
+        """Count what is still kept: nothing more will come."""
+        self._count_new()
+        for recent in self._recent.values():
+            self._flush(recent)
+            del recent[:-1]
+
+    def reached(self) -> Reached | None:
+        """Return what the run had reached a moment ago; None while no answer carried a stamp."""
+        reached = self.run.reached()
+        return reached if reached.backends else None
+
+    def _count_new(self) -> None:
+        new, self._new = self._new, []
+        for pid, use in new:
+            self._count(pid, use)
+
+    def _count(self, pid: int, use: Use) -> None:
         for span in (self.run, self.phases[use.phase]):
             span.used(pid, use.draw.request)
         recent = self._recent.get(pid)
@@ -74,17 +99,6 @@ class Coverage:
             insort(recent, use, key=attrgetter("at"))
         if len(recent) > _REORDERED:
             self._follow(recent.pop(0), recent[0])
-
-    def close(self) -> None:
-        """Count what is still kept: nothing more will come."""
-        for recent in self._recent.values():
-            self._flush(recent)
-            del recent[:-1]
-
-    def reached(self) -> Reached | None:
-        """Return what the run has reached so far; None while no answer carried a stamp."""
-        reached = self.run.reached()
-        return reached if reached.backends else None
 
     def _awaken(self, pid: int) -> list[Use]:
         """Return the latest uses of a backend that has been silent; the one that has been so for longest makes room."""

@@ -19,6 +19,9 @@ _SHARED: Final = frozenset({"scenario", "population", "_mixes"})
 _Kind = tuple[int, int, Ruling, int | Lost | None]
 """Request, claim mix and verdict of an exchange, and the status of its answer or why there was none."""
 
+_KindInPhase = tuple[int, int, int, Ruling, int | Lost | None]
+"""The same after the index of its phase: in one, for tuples within tuples take twice as long to look up."""
+
 
 @dataclass(slots=True)
 class PhaseTally:
@@ -45,14 +48,14 @@ class PhaseTally:
     last: float = 0.0
     missed: int = 0
 
-    def add(self, kind: _Kind, exchanges: Sequence[Exchange]) -> None:
-        """Count exchanges of one kind."""
+    def add(self, kind: _Kind, exchanges: Sequence[Exchange], last: float) -> None:
+        """Count exchanges of one kind, the last of them done at that time."""
         request, _, _, came = kind
         self.seen[kind] = self.seen.get(kind, 0) + len(exchanges)
         if isinstance(came, int) or came is Lost.TIMEOUT:
             self.latency[request].add(*[one.done - one.intended for one in exchanges])
             self.service[request].add(*[one.done - one.sent for one in exchanges])
-        self.last = max(self.last, *[one.done for one in exchanges])
+        self.last = max(self.last, last)
 
     @property
     def requests(self) -> list[Timed]:
@@ -193,23 +196,22 @@ class Tally:
 
     def add_all(self, judged: Sequence[Judged]) -> None:
         """Count exchanges and their verdicts."""
-        kinds: dict[tuple[int, _Kind], list[Exchange]] = {}
+        kinds: dict[_KindInPhase, list[Exchange]] = {}
         mixes = self._mixes
         for exchange, verdict, _ in judged:
-            draw = exchange.draw
-            kind = (draw.request, mixes[draw.identity], verdict.ruling, _outcome(exchange))
-            if (exchange.phase, kind) in kinds:
-                kinds[exchange.phase, kind].append(exchange)
-            else:
-                kinds[exchange.phase, kind] = [exchange]
+            draw, answer = exchange.draw, exchange.answer
+            came = exchange.lost if answer is None else answer.status
+            kind = exchange.phase, draw.request, mixes[draw.identity], verdict.ruling, came
+            kinds.setdefault(kind, []).append(exchange)
             if verdict is not OK:
                 self._note(exchange, verdict)
-        for (index, kind), exchanges in kinds.items():
-            self._add(self.phases[index], kind, exchanges)
+        for (index, request, mix, ruling, came), exchanges in kinds.items():
+            self._add(self.phases[index], (request, mix, ruling, came), exchanges)
 
     def _add(self, phase: PhaseTally, kind: _Kind, exchanges: Sequence[Exchange]) -> None:
-        phase.add(kind, exchanges)
-        self.recent.add(*[exchange.done for exchange in exchanges])
+        done = [exchange.done for exchange in exchanges]
+        phase.add(kind, exchanges, max(done))
+        self.recent.add(*done)
         _, _, ruling, _ = kind
         if phase.phase.measure and ruling is not Ruling.UNKNOWN:
             self.identities.add(*[exchange.draw.identity for exchange in exchanges])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from loadcheck.engine.events import Exchange, Missed, PhaseEnded, PhaseStarted
 from loadcheck.identity.population import Population
 from loadcheck.judge.findings import Findings
-from loadcheck.judge.grounds import Judged
+from loadcheck.judge.grounds import Grounds, Judged
 from loadcheck.judge.trail import Trail
 from loadcheck.judge.verdict import OK, Ruling, Verdict
 from loadcheck.record.history import History
@@ -64,16 +64,15 @@ class Desk:
         Raises:
             EnvironmentProblem: the history cannot be written.
         """
-        calm, consider, pardon = self.recovery.calm, self.recovery.consider, self.clockwatch.pardon
-        judged = [
-            (exchange, verdict if calm and verdict is OK else consider(exchange, pardon(verdict)), grounds)
-            for exchange, verdict, grounds in judged
-        ]
+        wanting = [verdict for _, verdict, _ in judged if verdict is not OK]
+        if wanting or not self.recovery.calm:
+            judged = [self._considered(*one) for one in judged]
         self.tally.add_all(judged)
         self.history.add_all(judged)
-        for exchange, verdict, _ in judged:
-            if verdict.ruling is Ruling.VIOLATION:
-                self.found(exchange, verdict)
+        if wanting:
+            for exchange, verdict, _ in judged:
+                if verdict.ruling is Ruling.VIOLATION:
+                    self.found(exchange, verdict)
 
     def audited(self, exchange: Exchange, verdict: Verdict) -> None:
         """Record a violation that an audit has found, whose exchange was delivered long before; tell it if it is new.
@@ -107,6 +106,10 @@ class Desk:
             case PhaseEnded():
                 self.tally.phase_ended(event)
                 self.history.phase(event, self.tally.phases[event.index].missed)
+
+    def _considered(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> Judged:
+        """Return the verdict as it is under the faults and the clocks of its time."""
+        return exchange, self.recovery.consider(exchange, self.clockwatch.pardon(verdict)), grounds
 
     def _mixes(self, exchange: Exchange, verdict: Verdict) -> tuple[int, int | None]:
         source = None if verdict.source is None else self.population[verdict.source].mix

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadcheck.engine.events import Answer, Draw
-from loadcheck.judge.stamp import Asked, Stamp, in_context, nonce_of, stamp_of
+from loadcheck.judge.stamp import Asked, Stamp, in_context, nonce_of, stamp_as_asked, stamp_in, stamp_of
 from loadcheck.judge.verdict import OK, Cause, Ruling, Symptom, Verdict
 
 RUN = "0123abcd"
@@ -120,3 +120,34 @@ def test_rows_that_cannot_be_judged_do_not_hide_what_the_stamp_shows() -> None:
     assert in_context(UNKNOWN, replace(MINE, digest=OTHER), ASKED).symptom is Symptom.WRONG_CONTEXT
     verdict = in_context(UNKNOWN, replace(MINE, nonce=nonce(2, 1, 9), digest=OTHER), ASKED)
     assert (verdict.symptom, verdict.cause, verdict.source) == (Symptom.WRONG_EXCHANGE, Cause.GATEWAY, 9)
+
+
+HEADERS = st.one_of(
+    st.builds(
+        "{} {} {} {} {}".format,
+        st.sampled_from(["7", "7@9", "7@", "@9", "12345678901", "٣", "7 8"]),
+        st.sampled_from(["1", "9" * 18, "9" * 19, "²", "1 2", ""]),
+        st.sampled_from([DIGEST, "-", "f" * 32]),
+        st.sampled_from([ASKED.nonce, "-", "other"]),
+        st.sampled_from(["role_readwrite", "None", "none", "a role_readwrite"]),
+    ),
+    st.text(max_size=80),
+)
+
+
+@given(HEADERS, st.sampled_from([DIGEST, "-"]), st.sampled_from(["role_readwrite", "a role_readwrite", None]))
+def test_a_stamp_as_asked_is_the_one_that_the_parser_reads(header: str, digest: str, role: str | None) -> None:
+    asked = replace(ASKED, digest=digest, role=role)
+    found, read = stamp_as_asked(header, asked), stamp_in(header)
+    if found is not None:
+        assert found == read
+        assert in_context(OK, found, asked) is OK
+
+
+def test_most_stamps_need_no_parser() -> None:
+    text = f"4711@1600000000000001 1700000000000001 {DIGEST} {ASKED.nonce} role_readwrite"
+    started = 1_600_000_000_000_001
+    assert stamp_as_asked(text, ASKED) == replace(MINE, pid=4711, at=1_700_000_000_000_001, server=started)
+    assert stamp_as_asked(text.replace(DIGEST, "0" * 32), ASKED) is None
+    assert stamp_as_asked(text.replace(ASKED.nonce, "-"), ASKED) is None
+    assert stamp_as_asked(text + "x", ASKED) is None

@@ -28,7 +28,7 @@ _BOUNDS: Final = {
     truth_book: {"_REMEMBERED": 5},
     transactions: {"_REMEMBERED": 100, "_BACKENDS_KEPT": 16},
     trail: {"_KEPT": 100, "_BEGINNING": 100},
-    coverage: {"_AWAKE": 4, "_BACKENDS_KEPT": 16},
+    coverage: {"_TOGETHER": 1, "_AWAKE": 4, "_BACKENDS_KEPT": 16},
     span: {"_BACKENDS_KEPT": 16},
     windows: {"_STEPS": 2},
     judging: {"_OWNERS_KEPT": 4},

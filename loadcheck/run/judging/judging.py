@@ -14,7 +14,7 @@ from loadcheck.judge.grounds import NO_GROUNDS, Grounds, Judged
 from loadcheck.judge.judge import Dispute, judge, unsettled
 from loadcheck.judge.owners import NOBODY, Owners
 from loadcheck.judge.settle import settle
-from loadcheck.judge.stamp import in_context, stamp_of
+from loadcheck.judge.stamp import in_context, stamp_as_asked, stamp_of
 from loadcheck.judge.transactions import Transactions
 from loadcheck.judge.verdict import OK, Ruling, Verdict
 from loadcheck.oracle.database import GONE
@@ -201,12 +201,16 @@ class Judging:
 
     def _in_context(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> Judged:
         """Return the verdict as it is with the answer's stamp, and count what the stamp covers."""
-        stamp = None if exchange.answer is None else stamp_of(exchange.answer)
+        answer, draw = exchange.answer, exchange.draw
+        if answer is None:
+            return exchange, verdict, grounds
+        asked = self._context.asked(draw) if self._context.digests else None
+        as_asked = None if asked is None else stamp_as_asked(answer.headers[HEADER], asked)
+        stamp = as_asked or stamp_of(answer)
         if stamp is not None:
-            draw = exchange.draw
             earlier = self._transactions.earlier(stamp, draw)
-            if self._context.digests:
-                verdict = in_context(verdict, stamp, self._context.asked(draw), earlier)
+            if asked is not None and (as_asked is None or earlier is not None):
+                verdict = in_context(verdict, stamp, asked, earlier)
             mix, ok = self._population[draw.identity].mix, verdict.ruling is Ruling.OK
             self.coverage.add(stamp.pid, Use(stamp.at, draw, mix, exchange.phase, ok))
         return exchange, verdict, grounds

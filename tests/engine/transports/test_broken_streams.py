@@ -41,6 +41,7 @@ AGAIN = [
     answer(b"[1]", STAMP, " and a fold"),
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + STAMP.encode() + b"\r\n\r\n3\r\n[1]\r\n0\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0003\r\n[1]\r\n0\r\n\r\n",
     answer(b"", "X: no body"),
 ]
 SPOILS = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 4), st.binary(max_size=6)), max_size=3)
@@ -137,7 +138,7 @@ def test_an_answer_is_the_same_whatever_was_read_before(
         assert read(parts, method, before) == read(parts, method)
 
 
-@pytest.mark.parametrize("stream", AGAIN[-6:])
+@pytest.mark.parametrize("stream", AGAIN[-7:])
 @pytest.mark.parametrize("more", [b"", b"0\r\n\r\n", b"[1]"])
 def test_nothing_after_an_answer_is_taken_for_its_end(stream: bytes, more: bytes) -> None:
     before = Heads()
@@ -155,6 +156,16 @@ def test_a_known_head_leaves_only_the_stamp_to_be_read() -> None:
     assert known[1][HEADER] == "8 1 - - x"
     assert before.read(answer(b"[]")) is not None
     assert before.read(answer(b"[]", STAMP.replace("7", "\t"))) is None
+
+
+@pytest.mark.parametrize("length", [b"5", b"0005", b"00000005"])
+def test_a_chunk_is_known_however_many_digits_tell_its_length(length: bytes) -> None:
+    """PostgREST writes four at least."""
+    head, before = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Heads()
+    read([head + b"3\r\n[1]\r\n0\r\n\r\n"], heads=before)
+    assert before.read(head + length + b"\r\n[1,2]\r\n0\r\n\r\n") == (200, {"transfer-encoding": "chunked"}, b"[1,2]")
+    for wrong in (b"0x5", b"+5", b"5 ", b"0006", b"000000005", b""):
+        assert before.read(head + wrong + b"\r\n[1,2]\r\n0\r\n\r\n") is None
 
 
 ENDLESS = {
