@@ -128,11 +128,14 @@ class Members:
     """A set of the integers from 0 up to a fixed size, one bit for each."""
 
     def __init__(self, size: int) -> None:
+        self._size = size
         self._bits = bytearray((size + 7) // 8)
         self.count = 0
 
     def add(self, *members: int) -> None:
         """Put some in; twice is once."""
+        if self.count == self._size:
+            return
         bits = self._bits
         for member in members:
             byte, bit = member >> 3, 1 << (member & 7)
