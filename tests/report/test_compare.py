@@ -60,6 +60,12 @@ def still(run: StoredRun, seconds: range) -> StoredRun:
     return replace(run, series=series)
 
 
+def thinned(run: StoredRun, answers: int) -> StoredRun:
+    """The run, with so many answers in each second."""
+    series: Any = [{**each, "ok": answers} for each in run.series]
+    return replace(run, series=series)
+
+
 def sample(at: float, latency_ms: float, slowdown: float) -> Sample:
     made = Sampler(COUNTED, Span(()), Generator()).sample(at, 32)
     rate = round(32 / latency_ms * 1000)
@@ -191,6 +197,21 @@ def test_a_figure_that_may_be_far_worse_is_not_called_unchanged() -> None:
     assert p99.effect.low < TOLERANCE < 1 < p99.effect.high
     assert (p99.change, p99.uncertain) == (Change.UNKNOWN, True)
     assert (found.regressed, found.conclusive) == (False, False)
+
+
+@pytest.mark.parametrize(("a_second", "compared"), [(60, ["throughput", "p50", "p90"]), (5, ["throughput", "p50"])])
+def test_a_percentile_of_too_few_answers_concludes_nothing(a_second: int, compared: list[str]) -> None:
+    """The p99 of 60 answers is the slowest of them: one hiccup a second is no regression, and leaves none open."""
+    base, run = (thinned(run_of(seed, seconds=10), a_second) for seed in (1, 1001))
+    slow: Any = [
+        {**each, "latency_ms": {**each["latency_ms"], "p99": 40.0 + 400 * (at % 3 == 1)}}
+        for at, each in enumerate(run.series)
+    ]
+    found = compare(base, replace(run, series=slow), TOLERANCE)
+    steady = [each for each in found.measured if each.phase == "steady"]
+    assert [each.name for each in steady if each.effect is not None] == compared
+    assert all(each.base is not None and each.run is not None for each in steady)
+    assert (found.regressed, found.conclusive) == (False, True)
 
 
 def test_a_figure_is_uncertain_only_in_the_direction_of_worse() -> None:

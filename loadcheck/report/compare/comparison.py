@@ -14,6 +14,7 @@ from loadcheck.report.compare.measures import (
     MEASURES,
     Measure,
     answers,
+    dense,
     measured_phases,
     phases,
     slowdown,
@@ -47,7 +48,7 @@ class Measured:
     Attributes:
         base: Median over its windows; None where there are none.
         run: The same of the other run.
-        effect: The difference; None where there are too few windows.
+        effect: The difference; None where there are too few windows, or too few answers in them.
     """
 
     phase: str
@@ -160,7 +161,9 @@ def _measured(phase: str, measure: Measure, pair: _Pair, tolerance: float, figur
 
 def _enough(pair: _Pair, measure: Measure) -> bool:
     both = values(pair.base, measure), values(pair.run, measure)
-    return pair.answered and all(len(each) >= FEWEST and min(each) > 0 for each in both)
+    if not (pair.answered and dense(pair.base, measure)):
+        return False
+    return all(len(each) >= FEWEST and min(each) > 0 for each in both)
 
 
 def _change(measure: Measure, found: Effect, tolerance: float, slowed: float) -> Change:

@@ -20,15 +20,17 @@ class Measure:
         name: As thresholds name it.
         of: Its value in one sample; None where that has none.
         lower_is_better: Which way is worse.
+        answers: How many a sample needs, so that its value is not that of the slowest one alone.
     """
 
     name: str
     of: Callable[[Sample], float | None]
     lower_is_better: bool
+    answers: int = 0
 
 
-def _latency(name: str) -> Measure:
-    return Measure(name, lambda sample: sample["latency_ms"][name], lower_is_better=True)
+def _latency(name: str, answers: int) -> Measure:
+    return Measure(name, lambda sample: sample["latency_ms"][name], lower_is_better=True, answers=answers)
 
 
 def _throughput(sample: Sample) -> float:
@@ -37,9 +39,9 @@ def _throughput(sample: Sample) -> float:
 
 MEASURES: Final = (
     Measure("throughput", _throughput, lower_is_better=False),
-    _latency("p50"),
-    _latency("p90"),
-    _latency("p99"),
+    _latency("p50", 2),
+    _latency("p90", 10),
+    _latency("p99", 100),
 )
 
 
@@ -66,6 +68,12 @@ def answers(sample: Sample) -> int:
 def values(samples: Sequence[Sample], measure: Measure) -> list[float]:
     """Return a measure's values, seconds without one left out: while nothing is answered, nothing has a latency."""
     return [value for sample in samples if (value := measure.of(sample)) is not None]
+
+
+def dense(samples: Sequence[Sample], measure: Measure) -> bool:
+    """Tell whether most seconds in which anything was answered have answers enough for a measure."""
+    answered = [count for sample in samples if (count := answers(sample))]
+    return bool(answered) and median(answered) >= measure.answers
 
 
 def slowdown(samples: Sequence[Sample]) -> float:

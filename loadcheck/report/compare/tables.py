@@ -30,6 +30,7 @@ _WORDS: Final = {
     Change.BUSY: "machine too busy",
 }
 _UNCERTAIN: Final = "too uncertain"
+_SPARSE: Final = "too few answers"
 _HEAD: Final = ("figure", "base", "run", "change", "95 % interval", "")
 _NAME: Final = 20  # cells of a phase
 _TOLD: Final = 1.5  # times; a smaller slowdown changes nothing that could be told
@@ -100,6 +101,8 @@ def _phase(name: str, measured: Sequence[Measured]) -> Iterator[RenderableType]:
 
 
 def _told(measured: Measured) -> str:
+    if measured.effect is None:
+        return _SPARSE
     return _UNCERTAIN if measured.uncertain else _WORDS[measured.change]
 
 
