@@ -67,11 +67,18 @@ class Coverage:
         """Count one stamped answer of a backend, soon."""
         self._new.append((pid, use))
         if len(self._new) >= _TOGETHER:
-            self._count_new()
+            self.counted()
+
+    def counted(self) -> Span:
+        """Return what the run has reached, after counting all that was added."""
+        new, self._new = self._new, []
+        for pid, use in new:
+            self._count(pid, use)
+        return self.run
 
     def close(self) -> None:
         """Count what is still kept: nothing more will come."""
-        self._count_new()
+        self.counted()
         for recent in self._recent.values():
             self._flush(recent)
             del recent[:-1]
@@ -80,11 +87,6 @@ class Coverage:
         """Return what the run had reached a moment ago; None while no answer carried a stamp."""
         reached = self.run.reached()
         return reached if reached.backends else None
-
-    def _count_new(self) -> None:
-        new, self._new = self._new, []
-        for pid, use in new:
-            self._count(pid, use)
 
     def _count(self, pid: int, use: Use) -> None:
         for span in (self.run, self.phases[use.phase]):

@@ -21,6 +21,11 @@ class _Counted(TypedDict):
     missed: int
 
 
+class _Reached(TypedDict):
+    backends: int
+    handoffs: int
+
+
 _NONE: Final = _Counted(sent=0, ok=0, violation=0, unknown=0, missed=0)
 
 
@@ -30,13 +35,13 @@ class Sampler:
 
     Attributes:
         tally: What the run counts.
-        coverage: What its stamps show.
+        coverage: Tells what its stamps show.
         generator: What loadcheck itself uses.
         faults: Tells which faults were on since it was last asked.
     """
 
     tally: Tally
-    coverage: Span
+    coverage: Callable[[], Span]
     generator: Generator
     faults: Callable[[], Sequence[str]] = list
     _at: float = 0.0
@@ -67,8 +72,7 @@ class Sampler:
             "in_flight": in_flight,
             "latency_ms": self._latencies(),
             "statuses": self._answered(),
-            "backends": self.coverage.backends,
-            "handoffs": self._handed(),
+            **self._reached(),
             "faults": list(self.faults()),
             "cpu_s": round(self._cpu - cpu, 3),
             "waited_s": self._waits(used["waited_s"]),
@@ -86,9 +90,10 @@ class Sampler:
             "missed": now["missed"] - before["missed"],
         }
 
-    def _handed(self) -> int:
-        before, self._handoffs = self._handoffs, self.coverage.handoffs
-        return self._handoffs - before
+    def _reached(self) -> _Reached:
+        span = self.coverage()
+        before, self._handoffs = self._handoffs, span.handoffs
+        return {"backends": span.backends, "handoffs": self._handoffs - before}
 
     def _waits(self, waited: float | None) -> float | None:
         if waited is None:

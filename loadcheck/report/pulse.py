@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from loadcheck.record.generator import Generator
@@ -25,7 +26,7 @@ class Pulse:
     def __init__(self, tally: Tally) -> None:
         self.rates: deque[float | None] = deque(maxlen=_KEPT)
         self.p99s: deque[float | None] = deque(maxlen=_KEPT)
-        self._sampler = Sampler(tally, Span(()), Generator())
+        self._sampler = Sampler(tally, partial(Span, ()), Generator())
         self._at: float | None = None
 
     def look(self, now: float) -> None:

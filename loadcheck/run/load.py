@@ -9,7 +9,7 @@ from typing import Final
 from loadcheck.clock import Clock
 from loadcheck.engine.draws import Draws
 from loadcheck.engine.engine import Engine, Gate, at_once
-from loadcheck.engine.events import Draw, Ended, Event, PhaseStarted
+from loadcheck.engine.events import Draw, Ended, Event, PhaseEnded, PhaseStarted
 from loadcheck.engine.feed import Feed
 from loadcheck.engine.messages import Message
 from loadcheck.engine.plan import planned
@@ -176,7 +176,7 @@ class Load:
 
     def _sampling(self) -> Sampling:
         faults = self._faults.breaking.lately
-        sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator, faults)
+        sampler = Sampler(self._desk.tally, self._judging.coverage.counted, self._generator, faults)
         series, in_flight = self._desk.series, lambda: self._engine.in_flight
         return Sampling(sampler, series, in_flight, self._clock, self.windows, self._engine.now, self._broken)
 
@@ -214,6 +214,8 @@ class Load:
             zero = self._clock.now() - event.at
             self._faults.started(zero)
             self._judging.following.started(zero)
+        elif isinstance(event, PhaseEnded):
+            self._judging.coverage.counted()  # whoever is told of its end is told what it reached
         self._desk.take_note(event)
 
 

@@ -1,5 +1,6 @@
 """Every second of a run is in its series, once."""
 
+from functools import partial
 from pathlib import Path
 
 from hypothesis import given
@@ -18,7 +19,7 @@ from tests.record.samples import SCENARIO, exchange, population
 
 def sampled(seconds: list[list[tuple[int, bool]]]) -> tuple[Tally, list[Sample]]:
     tally = Tally(SCENARIO, population())
-    sampler = Sampler(tally, Span(()), Generator())
+    sampler = Sampler(tally, partial(Span, ()), Generator())
     samples = []
     for at, second in enumerate(seconds, 1):
         for phase, lost in second:
@@ -43,7 +44,7 @@ def test_the_samples_add_up_to_the_tally(seconds: list[list[tuple[int, bool]]]) 
 
 def test_a_ramp_asks_for_more_and_more() -> None:
     tally = Tally(SCENARIO, population())
-    sampler = Sampler(tally, Span(()), Generator())
+    sampler = Sampler(tally, partial(Span, ()), Generator())
     assert sampler.sample(1.0, 0)["phase"] is None
     tally.phase_started(PhaseStarted(2, SCENARIO.load[2], 10.0))
     targets = [sampler.sample(at, 0)["target_rps"] for at in (10.0, 25.0, 40.0, 41.0)]

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from statistics import mean
@@ -67,7 +68,7 @@ def thinned(run: StoredRun, answers: int) -> StoredRun:
 
 
 def sample(at: float, latency_ms: float, slowdown: float) -> Sample:
-    made = Sampler(COUNTED, Span(()), Generator()).sample(at, 32)
+    made = Sampler(COUNTED, partial(Span, ()), Generator()).sample(at, 32)
     rate = round(32 / latency_ms * 1000)
     latencies: dict[str, float | None] = {
         "p50": latency_ms,

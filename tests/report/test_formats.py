@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -44,7 +45,7 @@ CLEAN, LEAKING = tally(violations=False), tally()
 
 def stored(findings: list[Finding], outcome: Outcome = FAILED) -> StoredRun:
     counted = LEAKING if findings else CLEAN
-    sample = Sampler(counted, Span(()), Generator()).sample(63.0, 3)
+    sample = Sampler(counted, partial(Span, ()), Generator()).sample(63.0, 3)
     summary = build_summary(counted, findings, outcome, FACTS)
     return StoredRun(Path("reports/pets"), summary, [writer().stored(each) for each in findings], [sample])
 

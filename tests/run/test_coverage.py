@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from loadcheck.record.stored_run import StoredRun
 from loadcheck.stack.stack import EmbeddedStack
 from tests.run.test_run import SCENARIO, run
 
@@ -26,6 +27,15 @@ async def test_too_little_coverage_is_inconclusive_and_says_of_what_and_what_hel
     assert "too little: 0 exposed for request 'same for all' where 10 are asked; run longer" in told
     assert "distinct handoffs where 9 are asked; run longer, or give rare claim mixes more weight" in told
     assert "repeats" not in told
+
+
+async def test_a_short_run_tells_what_it_reached_as_it_goes(pets_stack: EmbeddedStack, tmp_path: Path) -> None:
+    ended, told = await run(pets_stack, tmp_path, "{name: few, concurrency: 4, requests: 60}", scenario=TWO)
+    assert told.reached is not None
+    assert told.reached.handoffs > 0
+    series = StoredRun.read(ended.folder).series
+    assert max(sample["backends"] for sample in series) == ended.summary["coverage"]["backends"]
+    assert sum(sample["handoffs"] for sample in series) > 0
 
 
 async def test_each_request_tells_how_far_it_was_exposed(pets_stack: EmbeddedStack, tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ class Crew:
     async def _sample(self) -> None:
         """Have everybody report at once, every second, for as long as it runs."""
         faults = self._faults.breaking.lately
-        sampler = Sampler(self._desk.tally, self._judging.coverage.run, self._generator, faults)
+        sampler = Sampler(self._desk.tally, self._judging.coverage.counted, self._generator, faults)
         sampling = Sampling(
             sampler, self._desk.series, self._in_flight, self._clock, self.windows, self._now, self._broken
         )
