@@ -41,7 +41,7 @@ class PlainReporter:
 
     def step(self, text: str) -> None:
         """Print a line about a step, after what happened before it."""
-        self._print_new()
+        self._print_earlier()
         self._print(inert(text))
 
     def started(self, tally: Tally, gauges: Gauges) -> None:
@@ -52,7 +52,7 @@ class PlainReporter:
     def finding(self, finding: Finding) -> None:
         """Print a new finding at once, after what happened before it."""
         if self._lines is not None:
-            self._print_new()
+            self._print_earlier()
             self._print(self._lines.finding(finding))
 
     def finished(self) -> None:
@@ -65,6 +65,11 @@ class PlainReporter:
         ended = False
         while not ended:
             ended = self._ended.wait(_LOOK_SECONDS)
+            self._print_new()
+
+    def _print_earlier(self) -> None:
+        """Print what is new; once the load is over nothing is, though a phase that was cut off may never have ended."""
+        if not self._ended.is_set():
             self._print_new()
 
     def _print_new(self) -> None:

@@ -70,6 +70,16 @@ def test_a_step_during_the_load_comes_after_the_beginning_of_its_phase() -> None
     assert run.lines() == ["    0.0 s  steady: concurrency 32 for 30 s", "fault: terminate-backends"]
 
 
+def test_a_step_after_the_load_comes_alone_also_where_a_phase_was_left_in_its_middle() -> None:
+    run = Run()
+    run.begin(1)
+    run.reporter.started(run.tally, run.gauges)
+    begun = run.lines()
+    run.now = 60.0
+    run.reporter.step("300 rows of this run deleted from entries")
+    assert run.lines() == [*begun, "300 rows of this run deleted from entries"]
+
+
 def test_what_was_reached_of_backends_is_told_after_each_phase() -> None:
     run = Run()
     run.begin(1)
