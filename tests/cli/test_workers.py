@@ -1,6 +1,7 @@
 """`loadcheck run --workers`: several processes, one run."""
 
 import os
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -240,6 +241,46 @@ def test_ctrl_c_lets_workers_that_are_stopping_already_end_in_order(
     read_until(running, "verdict: ")
     assert running.wait(PATIENCE_S) == 130
     assert not any(line.get("lost") for line in history(tmp_path / "run"))
+
+
+def test_whoever_leaves_at_once_is_still_told_what_came_of_the_phase(
+    running: subprocess.Popen[str], pets_stack: EmbeddedStack
+) -> None:
+    pgbouncer = pets_stack.pids["pgbouncer"]
+    os.kill(pgbouncer, signal.SIGSTOP)
+    try:
+        running.send_signal(signal.SIGINT)
+        read_until(running, "stopping: what is under way")
+        running.send_signal(signal.SIGINT)
+        assert re.search(r" s  long: [\d,]+ ok", read_until(running, "verdict: "))
+        assert running.wait(PATIENCE_S) == 130
+    finally:
+        os.kill(pgbouncer, signal.SIGCONT)
+
+
+def test_no_signal_takes_the_report_from_whoever_does_not_wait_for_a_worker_that_hangs(
+    tmp_path: Path, running: subprocess.Popen[str], pets_stack: EmbeddedStack
+) -> None:
+    def left() -> bool:
+        """Whether the other worker has left what was under way."""
+        return any(line.get("lost") for line in history(tmp_path / "run"))
+
+    pgbouncer = pets_stack.pids["pgbouncer"]
+    os.kill(pgbouncer, signal.SIGSTOP)
+    try:
+        os.kill(next(iter(workers_of(running.pid))), signal.SIGSTOP)
+        running.send_signal(signal.SIGINT)
+        read_until(running, "stopping: what is under way")
+        running.send_signal(signal.SIGINT)
+        assert becomes(left)
+        running.send_signal(signal.SIGINT)
+        told = read_until(running, "verdict: ")
+        assert running.wait(PATIENCE_S) == 130
+    finally:
+        os.kill(pgbouncer, signal.SIGCONT)
+    assert "verdict: " in told
+    doubts = " ".join(summary(tmp_path / "run")["reasons"])
+    assert re.search(r"worker \d did not end in time: what it had done since its last report is not counted", doubts)
 
 
 def test_exchanges_in_their_order_are_for_one_worker(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from itertools import chain, zip_longest
 from typing import Final
@@ -28,7 +28,7 @@ from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.upkeep import Upkeep
-from loadcheck.run.workers.hands import Hands
+from loadcheck.run.workers.hands import Hand, Hands
 from loadcheck.run.workers.messages import (
     Asked,
     Begin,
@@ -121,10 +121,10 @@ class Crew:
             interruption.forgive()
             self._hands.tell(Stop())
             self._hands.tell(Settle())
-            await self._in_time(self._judged())
+            await interruption.until_signal(self._in_time(self._judged))
+            self._put_together()
         finally:
             observer.finished()
-        self._put_together()
 
     async def conclude(self, interruption: Interruption, *, audit: bool) -> bool:
         """Have the workers audit what they have written, until the next signal, and write down the rest.
@@ -142,7 +142,7 @@ class Crew:
         done = audit and await self._audit(interruption)
         self._hands.tell(Finish())
         if not await interruption.until_signal(self._over()):
-            await self._in_time(self._over())
+            await interruption.until_signal(self._in_time(self._over))
         self._conclude()
         return done
 
@@ -203,7 +203,7 @@ class Crew:
             done = await interruption.until_signal(self._audited())
             if not done:
                 self._hands.tell(Stop())
-                await self._in_time(self._audited())
+                await interruption.until_signal(self._in_time(self._audited))
             return done
         finally:
             hearing.cancel()
@@ -211,10 +211,10 @@ class Crew:
     async def _audited(self) -> None:
         await self._hands.until(lambda hand: hand.audited or not hand.judged)
 
-    async def _in_time(self, waiting: Awaitable[None]) -> None:
+    async def _in_time(self, wait: Callable[[], Awaitable[None]]) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LEAVING_S):
-                await waiting
+                await wait()
 
     async def _upkeep(self) -> None:
         """Keep what the run's own process needs in the end, and count what drifts: each worker keeps its own."""
@@ -229,7 +229,8 @@ class Crew:
     async def _mind(self) -> None:
         """Where a worker is lost, have the others end in order: what they would still send is no longer the run."""
         await self._hands.until_lost()
-        self._desk.observer.step(f"stopping: {self._lost()[0]}")
+        lost = next(hand for hand in self._hands.hands if hand.lost)
+        self._desk.observer.step(f"stopping: {_uncounted(lost)}")
         self.stop()
 
     async def _hear(self) -> None:
@@ -322,7 +323,7 @@ class Crew:
         beginnings = zip_longest(*(each.beginning for each in finished))
         self._desk.trail.begin_with(draw for draw in chain.from_iterable(beginnings) if draw is not None)
         self._desk.elsewhere.extend(each.kept for each in finished)
-        self._desk.doubts.extend(self._lost())
+        self._desk.doubts.extend(_uncounted(hand) for hand in self._hands.hands if hand.finished is None)
         for event, missed in self._phases():
             self._desk.history.phase(event, missed)
 
@@ -332,13 +333,6 @@ class Crew:
                 yield PhaseStarted(index, phase.phase, phase.started), 0
             if phase.ended is not None:
                 yield PhaseEnded(index, phase.phase, phase.ended), phase.missed
-
-    def _lost(self) -> list[str]:
-        return [
-            f"worker {hand.number} {hand.lost}: what it had done since its last report is not counted"
-            for hand in self._hands.hands
-            if hand.lost
-        ]
 
     def _broken(self, name: str, worst: Worst) -> None:
         told = broken_threshold(name, worst)
@@ -357,6 +351,11 @@ class Crew:
 
     def _now(self) -> float:
         return self._clock.now() - self._began
+
+
+def _uncounted(hand: Hand) -> str:
+    how = hand.lost or "did not end in time"
+    return f"worker {hand.number} {how}: what it had done since its last report is not counted"
 
 
 class _Together(Generator):
