@@ -139,7 +139,7 @@ faults:
   - {do: postgrest-restart, at: 1s}
   - {do: rotate-jwt-secret, at: 3s, share: 50%}
   - {do: run, at: 0.2s, for: 0.2s, start: "touch broken", stop: "touch {folder}/mended"}
-load: [{name: crowd, concurrency: 8, duration: 6s}]
+load: [{name: crowd, concurrency: 8, duration: 10s}]
 """
 
 
