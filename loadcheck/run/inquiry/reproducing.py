@@ -25,6 +25,7 @@ _HOLDS: Final = 6
 _HOLDS_IF_SURE: Final = 2
 _SURE_CAUSES: Final = frozenset({Cause.POLICY, Cause.PLAN_CACHE, Cause.SESSION_STATE, Cause.TOKEN})
 _CROWD: Final = 200  # exchanges of a crowd that is tried
+_REPLAYED: Final = 1_000  # of one that shows it again: on a new stack, the first hundreds may not yet meet
 _SEEN: Final = 3  # of them must be wrong
 _SURE: Final = 10.0  # wrong answers to be expected of a replayed crowd: e^-10 is the chance that there is none
 _BEGINNING: Final = 100
@@ -143,7 +144,7 @@ class Reproducer:
         for draws, concurrency in self._crowds(finding):
             rate = min([await self._rate(draws, concurrency), await self._rate(draws, concurrency)])
             if rate:
-                repeat = math.ceil(max(_SURE / rate, _CROWD) / len(draws))
+                repeat = math.ceil(max(_SURE / rate, _REPLAYED) / len(draws))
                 return Reproduction(tuple(draws), concurrency, repeat, fresh=self.asking.embedded)
         return None
 
