@@ -20,7 +20,7 @@ _Kind = tuple[int, int, Ruling, int | Lost | None]
 """Request, claim mix and verdict of an exchange, and the status of its answer or why there was none."""
 
 _KindInPhase = tuple[int, int, int, Ruling, int | Lost | None]
-"""The same after the index of its phase: in one, for tuples within tuples take twice as long to look up."""
+"""The same after the index of its phase."""
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from loadcheck.report.pulse import Pulse, sparkline
 from loadcheck.report.text import cut, plain
 from loadcheck.run.observer import Gauges
 
-_EVERY_S: Final = 0.5  # a frame costs what ten exchanges do
+_EVERY_S: Final = 0.5  # a frame costs what a dozen exchanges do, beside a real stack
 # A thread that works for as long as the whole of a frame takes would make requests late by that.
 _REST_S: Final = 0.01
 _WIDEST: Final = 200
