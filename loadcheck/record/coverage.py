@@ -84,7 +84,7 @@ class Coverage:
             del recent[:-1]
 
     def reached(self) -> Reached | None:
-        """Return what the run had reached a moment ago; None while no answer carried a stamp."""
+        """Return what the run had reached a second ago or less; None while no stamped answer was counted."""
         reached = self.run.reached()
         return reached if reached.backends else None
 

@@ -37,7 +37,8 @@ def test_what_a_run_counts_is_scraped_while_it_goes_on(tmp_path: Path) -> None:
     (port,), ok = free_ports(1), ("loadcheck_exchanges_total", "ok")
     with started("run", CLEAN, *ENDLESS, "--metrics", port, "--out", tmp_path / "run") as process:
         read_until(process, "on: concurrency 4")
-        assert becomes(lambda: scraped(port)[ok] > 100)
+        # Handoffs are counted in a row, and so later than the exchanges: within a second.
+        assert becomes(lambda: scraped(port)[ok] > 100 and scraped(port).get(("loadcheck_handoffs_total",), 0.0) > 0)
         earlier, later = scraped(port), scraped(port)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
