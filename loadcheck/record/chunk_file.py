@@ -19,6 +19,8 @@ _MUCH_BYTES: Final = 4 << 20
 class ChunkFile:
     """Collects lines, and appends them to its file a chunk at a time. One thread may add while another one writes.
 
+    Lines that are added together wait together, as one block: nothing is done for each of them.
+
     Args:
         path: The file; it must not exist yet.
 
@@ -57,20 +59,20 @@ class ChunkFile:
 
     @property
     def pending(self) -> int:
-        """How many lines wait for a flush."""
+        """How many blocks wait for a flush."""
         return len(self._waiting)
 
-    def add(self, *lines: bytes) -> None:
-        """Add lines, each given with its newline; they wait for the next flush."""
-        self._waiting.extend(lines)
-        self._added += sum(map(len, lines))
-        self.lines += len(lines)
+    def add(self, lines: bytes) -> None:
+        """Add a block of lines, each with its newline; they wait for the next flush."""
+        self._waiting.append(lines)
+        self._added += len(lines)
+        self.lines += lines.count(b"\n")
 
     def flush(self, count: int | None = None) -> None:
         """Write what waits, so that it stays readable whatever happens to the process.
 
         Args:
-            count: How many lines, of those that have waited longest; None for all.
+            count: How many blocks, of those that have waited longest; None for all.
 
         Raises:
             OSError: it cannot be written.
@@ -91,16 +93,18 @@ class ChunkFile:
             self._append(0, last=True)
 
     def salvage(self, count: int) -> bool:
-        """Write as many of so many lines as there is room for: what could not be written at once may fit in parts.
+        """Write as many lines of so many blocks as there is room for: what did not fit at once may fit in parts.
 
         Args:
-            count: How many lines, of those that have waited longest.
+            count: How many blocks, of those that have waited longest.
 
         Returns:
-            Whether all of them were written.
+            Whether all of their lines were written.
         """
         self._rests = False
-        left, part = count, count
+        lines = b"".join([self._waiting.popleft() for _ in range(count)]).split(b"\n")[:-1]
+        self._waiting.extendleft([line + b"\n" for line in reversed(lines)])
+        left = part = len(lines)
         while left and part:
             try:
                 left -= self._append(min(left, part), last=False)
@@ -114,30 +118,31 @@ class ChunkFile:
         self._file.close()
 
     def _append(self, most: int, *, last: bool) -> int:
-        """Append a chunk of so many lines, or fewer where those are enough for one; return how many it has.
+        """Append a chunk of so many blocks, or fewer where those are enough for one; return how many it has.
 
-        Nothing of a chunk that cannot be written stays in the file: its lines wait again.
+        Nothing of a chunk that cannot be written stays in the file: its blocks wait again.
         """
-        lines: list[bytes] = []
+        blocks: list[bytes] = []
         length = 0
-        while len(lines) < most and length < _CHUNK_BYTES:
-            line = self._waiting.popleft()
-            lines.append(line)
-            length += len(line)
-        chunk = pack(self._with_rests(b"".join(lines)), self._chunks, self._first, last=last)
+        while len(blocks) < most and length < _CHUNK_BYTES:
+            block = self._waiting.popleft()
+            blocks.append(block)
+            length += len(block)
+        lines = b"".join(blocks)
+        chunk = pack(self._with_rests(lines), self._chunks, self._first, last=last)
         try:
             _write_all(self._file, chunk)
         except OSError:
-            self._waiting.extendleft(reversed(lines))
+            self._waiting.extendleft(reversed(blocks))
             with suppress(OSError):
                 self._file.truncate(self.size)
                 self._file.seek(self.size)
             raise
         self._chunks += 1
-        self._first += len(lines)
+        self._first += lines.count(b"\n")
         self._flushed += length
         self.size += len(chunk)
-        return len(lines)
+        return len(blocks)
 
     def _with_rests(self, lines: bytes) -> Iterator[bytes]:
         """Yield lines in small pieces: whoever shares the processor gets it back after each, unless it is urgent.

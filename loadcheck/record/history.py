@@ -95,8 +95,8 @@ class History:
             self._keep_up()
         kept = judged if self._sampling.share == 1 else [one for one in judged if self._keeps(*one)]
         self._left_out += len(judged) - len(kept)
-        encode = self._lines.encode
-        self._file.add(*[encode(*one) for one in kept])
+        if kept:
+            self._file.add(self._lines.encode(kept))
 
     def audited(self, exchange: Exchange, verdict: Verdict) -> None:
         """Keep a violation that no exchange shows: an audit has found it.
@@ -105,7 +105,7 @@ class History:
             EnvironmentProblem: an earlier exchange could not be written.
         """
         self._keep_up()
-        self._book.audited(self._file.lines, self._lines.encode(exchange, verdict, NO_GROUNDS))
+        self._book.audited(self._file.lines, self._lines.encode([(exchange, verdict, NO_GROUNDS)]))
 
     def _keeps(self, exchange: Exchange, verdict: Verdict, _: Grounds) -> bool:
         label = self._population[exchange.draw.identity].label
@@ -169,15 +169,15 @@ class History:
 
     def _flush(self) -> None:
         """Write what waits; truths first, so that nothing on disk refers to what is not."""
-        lines = self._file.pending  # whatever these refer to waits already, or has been written
+        blocks = self._file.pending  # whatever these refer to waits already, or has been written
         self._truths.flush()
-        self._file.flush(lines)
+        self._file.flush(blocks)
 
     def _salvage(self) -> None:
         """Write what a disk without room for all has room for: an answer that was wrong should be among it."""
-        lines = self._file.pending
+        blocks = self._file.pending
         if self._truths.salvage(self._truths.pending):
-            self._file.salvage(lines)
+            self._file.salvage(blocks)
 
     def _raise_problem(self) -> None:
         if isinstance(self._problem, OSError):

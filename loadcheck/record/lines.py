@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from loadcheck.engine.events import Answer, Exchange
 from loadcheck.identity.population import Identity
-from loadcheck.judge.grounds import Grounds
+from loadcheck.judge.grounds import Grounds, Judged
 from loadcheck.judge.verdict import OK, Cause, Ruling, Verdict
 from loadcheck.oracle.expectation import Expectation, Expectations
 from loadcheck.oracle.stamp import HEADER
@@ -16,7 +16,7 @@ from loadcheck.scenario.model import Scenario
 _BODY_BYTES: Final = 4096
 _CONTENT_RANGE: Final = "content-range"
 _HEADER: Final = HEADER.encode()
-_KEPT: Final = 40_000  # ends of lines; about 400 bytes each
+_KEPT: Final = 40_000  # ends of lines, all requests together; about 400 bytes each
 
 
 @dataclass(slots=True)
@@ -62,19 +62,23 @@ class Lines:
         self._population = population
         self._expectations = expectations
         self._book = book
-        self._again: dict[tuple[int, int], _Again] = {}
+        self._again: list[dict[int, _Again]] = [{} for _ in scenario.requests]
+        self._room = _KEPT // len(scenario.requests)
 
-    def encode(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> bytes:
-        """Return the line of an exchange, with its newline."""
-        draw, sent, done = exchange.draw, exchange.sent, exchange.done
-        names = self._vars[draw.request]
-        beginning = self._beginnings[exchange.phase]
-        # What is long is put after it, and not into it: formatted with the rest, it takes twice as long.
-        return (
-            beginning % (draw.seq, sent, (done - exchange.intended) * 1e3, (done - sent) * 1e3)
-            + (_json(dict(zip(names, draw.values, strict=False))) if names else b"{}")
-            + self._rest(exchange, verdict, grounds)
-        )
+    def encode(self, judged: Sequence[Judged]) -> bytes:
+        """Return the lines of exchanges, each with its newline."""
+        beginnings, drawn, rest = self._beginnings, self._vars, self._rest
+        parts: list[bytes] = []
+        for exchange, verdict, grounds in judged:
+            draw, sent, done = exchange.draw, exchange.sent, exchange.done
+            latency, service, names = done - exchange.intended, done - sent, drawn[draw.request]
+            # What is long is put after what is formatted, and not into it: formatted with it, it takes twice as long.
+            parts += (
+                beginnings[exchange.phase] % (draw.seq, sent, latency * 1e3, service * 1e3),
+                _json(dict(zip(names, draw.values, strict=False))) if names else b"{}",
+                rest(exchange, verdict, grounds),
+            )
+        return b"".join(parts)
 
     def _rest(self, exchange: Exchange, verdict: Verdict, grounds: Grounds) -> bytes:
         """Return all of a line from its headers on."""
@@ -82,7 +86,7 @@ class Lines:
         if verdict is not OK or not grounds.answer or answer is None:
             stated = b"" if answer is None else self._stated(exchange, answer, verdict)
             return self._judged(exchange, answer, stated) + self._end(exchange, verdict, grounds)
-        again = self._again.get((draw.request, draw.identity))
+        again = self._again[draw.request].get(draw.identity)
         if again is None or again.grounds is not grounds:
             again = self._keep(exchange, answer, grounds)
         if HEADER in answer.headers:
@@ -92,11 +96,11 @@ class Lines:
     def _keep(self, exchange: Exchange, answer: Answer, grounds: Grounds) -> _Again:
         """Return what lines like this one have in common, kept as long as there is room."""
         draw = exchange.draw
-        key = draw.request, draw.identity
+        kept = self._again[draw.request]
         stated, end = self._stated(exchange, answer, OK), self._end(exchange, OK, grounds)
         again = _Again(grounds, stated, end, _headers(stated) + end)
-        if key in self._again or len(self._again) < _KEPT:
-            self._again[key] = again
+        if draw.identity in kept or len(kept) < self._room:
+            kept[draw.identity] = again
         return again
 
     def _judged(self, exchange: Exchange, answer: Answer | None, stated: bytes) -> bytes:

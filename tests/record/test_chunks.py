@@ -137,14 +137,16 @@ def test_lines_wait_for_a_flush_and_stay_in_order(tmp_path: Path) -> None:
     assert file.size == path.stat().st_size
 
 
-@given(room=st.integers(0, 60_000), count=st.integers(1, 300))
-def test_a_disk_without_room_for_all_keeps_what_it_has_room_for(room: int, count: int) -> None:
+@given(room=st.integers(0, 60_000), count=st.integers(1, 300), together=st.integers(1, 70))
+def test_a_disk_without_room_for_all_keeps_what_it_has_room_for(room: int, count: int, together: int) -> None:
     lines = [shake_256(bytes([number % 256, number >> 8])).hexdigest(100).encode() for number in range(count)]
     with TemporaryDirectory() as folder:
         file = ChunkFile(Path(folder) / "chunks.gz")
-        file.add(*[line + b"\n" for line in lines])
+        for start in range(0, count, together):
+            file.add(b"".join([line + b"\n" for line in lines[start : start + together]]))
+        assert file.lines == count
         with small_disk(room):
-            whole = file.salvage(count)
+            whole = file.salvage(file.pending)
         file.abandon()
         stored = StoredChunks(file.path)
         kept = list(stored)

@@ -37,8 +37,8 @@ def answered(identity: int, text: bytes, status: int = 200, stated: str = "") ->
 @pytest.mark.parametrize("room", [0, 40, 10**6])
 @given(st.lists(ASKED, max_size=30))
 def test_what_is_known_is_what_the_judge_would_say(room: int, asked: list[Asked]) -> None:
-    known = Recognition()
-    known._room = room
+    known = Recognition(1)
+    known._bytes = room
     for identity, truth, text, status, stated in asked:
         one = answered(identity, text, status, stated)
         verdict = judge(one, ROWS, TokenKind.VALID, truth, {})
@@ -51,7 +51,7 @@ def test_what_is_known_is_what_the_judge_would_say(room: int, asked: list[Asked]
 
 
 def test_it_holds_for_the_very_truth_and_the_very_identity_only() -> None:
-    known, one = Recognition(), answered(0, BODIES[0])
+    known, one = Recognition(1), answered(0, BODIES[0])
     known.remember(one, ROWS, TRUTHS[0])
     assert known.knows(one, TRUTHS[0])
     assert not known.knows(one, TRUTHS[1])  # equal, and read at another time
@@ -60,7 +60,7 @@ def test_it_holds_for_the_very_truth_and_the_very_identity_only() -> None:
 
 @pytest.mark.parametrize("more", [{"headers": {"x": "{id}"}}, {"json": [1]}])
 def test_what_may_be_right_once_and_wrong_the_next_time_is_never_remembered(more: dict[str, object]) -> None:
-    known, one = Recognition(), answered(0, BODIES[0])
+    known, one = Recognition(1), answered(0, BODIES[0])
     known.remember(one, expectation(more), None)
     known.remember(one, replace(ROWS, drawn=frozenset({"id"})), TRUTHS[0])
     assert not known.knows(one, None)
@@ -69,11 +69,11 @@ def test_what_may_be_right_once_and_wrong_the_next_time_is_never_remembered(more
 
 def test_long_answers_are_kept_as_digests_and_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_KEPT", 2)
-    known = Recognition()
+    known = Recognition(1)
     rows = [{"id": number} for number in range(1000)]
     for identity in range(3):
         known.remember(answered(identity, body(rows)), ROWS, TRUTHS[0])
     found = [known.knows(answered(identity, body(rows)), TRUTHS[0]) for identity in range(3)]
     assert [grounds is not None for grounds in found] == [True, True, False]
     assert not known.knows(answered(0, body(rows)[:-2] + b" ]"), TRUTHS[0])
-    assert sum(len(seen.kept) for seen in known._right.values()) == 32
+    assert [seen.body for seen in known._right[0].values()] == [None, None]

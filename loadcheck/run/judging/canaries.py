@@ -64,6 +64,11 @@ class Canaries:
         if not caught:
             self.passed[kind[0]] += 1
 
+    def wants(self, kind: Kind) -> bool:
+        """Count a right answer; return whether it should be offered: to be planted, or to be held against."""
+        unplanted = self._unplanted[kind] = self._unplanted[kind] + 1
+        return unplanted >= _EVERY - _KEPT
+
     def offer(
         self,
         exchange: Exchange,
@@ -72,7 +77,7 @@ class Canaries:
         truth: Truth | None,
         variables: Mapping[str, Any],
     ) -> None:
-        """Plant one with this right answer, if it is time and another identity's is known to differ.
+        """Plant one with this right answer that is wanted, if it is time and another identity's is known to differ.
 
         Args:
             exchange: The exchange with the answer.
@@ -84,10 +89,7 @@ class Canaries:
         if truth is None and not variables:
             return
         draw, kind = exchange.draw, (exchange.draw.request, mix)
-        unplanted = self._unplanted[kind] = self._unplanted[kind] + 1
-        if unplanted < _EVERY - _KEPT:  # no use in being known before that
-            return
-        due = unplanted >= _EVERY
+        due = self._unplanted[kind] >= _EVERY
         lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
         wrong = _wrong(expectation, mine, lately) if due else None
         if due and wrong is None and len(lately) == _KEPT:

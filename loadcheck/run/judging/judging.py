@@ -18,7 +18,7 @@ from loadcheck.judge.stamp import in_context, stamp_as_asked, stamp_of
 from loadcheck.judge.transactions import Transactions
 from loadcheck.judge.verdict import OK, Ruling, Verdict
 from loadcheck.oracle.database import GONE
-from loadcheck.oracle.expectation import REFUSAL
+from loadcheck.oracle.expectation import REFUSAL, Expectation
 from loadcheck.oracle.stamp import HEADER
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.coverage import Coverage, Use
@@ -68,6 +68,7 @@ class Judging:
     ) -> None:
         self._prepared = prepared
         self._population = list(prepared.population)
+        self._mixes = [identity.mix for identity in self._population]
         self._expected = {(request, mix): expectation for request, mix, expectation in prepared.expectations}
         self._oracle = prepared.oracle
         self._context = context
@@ -79,7 +80,7 @@ class Judging:
         self.canaries = Canaries()
         self.following = Following(prepared, clock, self.canaries, self._give_followed)
         self._followed = self.following.concerns
-        self._recognition = Recognition()
+        self._recognition = Recognition(len(scenario.requests))
         self._transactions = Transactions()
         self._deliver = deliver
         self._before: dict[int, Truth | None] = {}
@@ -113,20 +114,38 @@ class Judging:
         draw = exchange.draw
         if self._refused and (fault := self._refused.pop(draw.seq, "")):
             return self._judged_refused(exchange, fault)
-        before = self._before.pop(draw.seq)
-        identity = self._population[draw.identity]
-        expectation = self._expected[draw.request, identity.mix]
-        variables = self._prepared.variables(draw) if expectation.headers or expectation.json else _NOTHING
+        before, verdict = self._before.pop(draw.seq), OK
         grounds = self._recognition.knows(exchange, before)
-        verdict = OK if grounds is not None else judge(exchange, expectation, identity.token, before, variables)
-        if isinstance(verdict, Dispute):
-            self._dispute(verdict)
-            return None
-        if verdict.ruling is Ruling.OK:
-            grounds = grounds or self._recognition.remember(exchange, expectation, before)
-            self.canaries.offer(exchange, identity.mix, expectation, before, variables)
+        if grounds is None:
+            told, grounds = self._judged_anew(exchange, before)
+            if isinstance(told, Dispute):
+                self._dispute(told)
+                return None
+            verdict = told
+        if verdict.ruling is Ruling.OK and self.canaries.wants((draw.request, self._mixes[draw.identity])):
+            self._offer(exchange, before)
         followed = self.following.judged(exchange, verdict) if self._followed[draw.request] else verdict
-        return None if followed is None else (exchange, followed, grounds or Grounds(before))
+        return None if followed is None else (exchange, followed, grounds)
+
+    def _judged_anew(self, exchange: Exchange, before: Truth | None) -> tuple[Verdict | Dispute, Grounds]:
+        """Return what the judge says of an answer that is not recognised; it will be, if it is right."""
+        expectation, variables = self._expects(exchange.draw)
+        token = self._population[exchange.draw.identity].token
+        verdict = judge(exchange, expectation, token, before, variables)
+        if isinstance(verdict, Dispute) or verdict.ruling is not Ruling.OK:
+            return verdict, Grounds(before)
+        return verdict, self._recognition.remember(exchange, expectation, before)
+
+    def _offer(self, exchange: Exchange, before: Truth | None) -> None:
+        """Have a right answer judged wrongly on purpose."""
+        expectation, variables = self._expects(exchange.draw)
+        self.canaries.offer(exchange, self._mixes[exchange.draw.identity], expectation, before, variables)
+
+    def _expects(self, draw: Draw) -> tuple[Expectation, Mapping[str, Any]]:
+        """Return what is expected of a draw's answer, and what placeholders in that stand for."""
+        expectation = self._expected[draw.request, self._mixes[draw.identity]]
+        filled = expectation.headers or expectation.json
+        return expectation, self._prepared.variables(draw) if filled else _NOTHING
 
     def _judged_refused(self, exchange: Exchange, fault: str) -> Judged | None:
         verdict = judge(exchange, REFUSAL, TokenKind.EXPIRED, None, _NOTHING)
@@ -211,7 +230,7 @@ class Judging:
             earlier = self._transactions.earlier(stamp, draw)
             if asked is not None and (as_asked is None or earlier is not None):
                 verdict = in_context(verdict, stamp, asked, earlier)
-            mix, ok = self._population[draw.identity].mix, verdict.ruling is Ruling.OK
+            mix, ok = self._mixes[draw.identity], verdict.ruling is Ruling.OK
             self.coverage.add(stamp.pid, Use(stamp.at, draw, mix, exchange.phase, ok))
         return exchange, verdict, grounds
 

@@ -6,15 +6,15 @@ from typing import Final
 from loadcheck.engine.events import Exchange
 from loadcheck.judge.grounds import Grounds
 from loadcheck.oracle.expectation import Expectation
-from loadcheck.oracle.rows import DIGEST_BYTES, digest
+from loadcheck.oracle.rows import digest
 from loadcheck.oracle.truth import Truth
 
-_KEPT: Final = 250_000  # answers; about 450 bytes each, beside their bodies
-_LONG: Final = 1_024  # bytes; of a longer body the digest is kept
-_BODIES: Final = 100 * 10**6  # bytes of all bodies kept as they came; digests after that
+_KEPT: Final = 250_000  # answers to all requests together; about 450 bytes each, beside their bodies
+_LONG: Final = 1_024  # bytes; of a longer body the digest alone is kept
+_BODIES: Final = 100 * 10**6  # bytes of all bodies that are kept; digests after that
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Right:
     """What of an answer was judged by a truth, and found right.
 
@@ -22,15 +22,13 @@ class _Right:
         grounds: The truth, and the digest of the body.
         status: Its status.
         stated: Its Content-Range.
-        length: Of its body.
-        kept: The body or, where that is shorter, its digest: by the length the one is told from the other.
+        body: The body; None where it is too long to be kept, and is compared by its digest.
     """
 
     grounds: Grounds
     status: int
     stated: str | None
-    length: int
-    kept: bytes
+    body: bytes | None
 
 
 class Recognition:
@@ -38,36 +36,40 @@ class Recognition:
 
     It holds for that very truth only, and only where status, Content-Range and body decide. Where headers or JSON are
     expected, or rows that depend on what is drawn, what is right changes from exchange to exchange.
+
+    Args:
+        requests: How many requests the scenario has.
     """
 
-    def __init__(self) -> None:
-        self._right: dict[tuple[int, int], _Right] = {}
-        self._room = _BODIES
+    def __init__(self, requests: int) -> None:
+        self._right: list[dict[int, _Right]] = [{} for _ in range(requests)]
+        self._answers = _KEPT // requests
+        self._bytes = _BODIES
 
     def knows(self, exchange: Exchange, truth: Truth | None) -> Grounds | None:
         """Return the grounds on which the same answer was judged right by this truth before; None if none was."""
         draw, answer = exchange.draw, exchange.answer
-        right = self._right.get((draw.request, draw.identity))
-        if right is None or answer is None or right.grounds.before is not truth:
+        right = self._right[draw.request].get(draw.identity)
+        if right is None or answer is None:
             return None
-        body, kept = answer.body, right.kept
-        if right.status != answer.status or right.length != len(body):
+        grounds, body = right.grounds, right.body
+        if grounds.before is not truth or right.status != answer.status:
             return None
-        same = kept == (body if len(kept) == len(body) else digest(body))
-        return right.grounds if same and right.stated == answer.headers.get("content-range") else None
+        same = grounds.answer == digest(answer.body) if body is None else body == answer.body
+        return grounds if same and right.stated == answer.headers.get("content-range") else None
 
     def remember(self, exchange: Exchange, expectation: Expectation, truth: Truth | None) -> Grounds:
         """Return the grounds of an answer that was judged right by a truth, and keep it if it can be recognised."""
-        answer = exchange.answer
+        draw, answer = exchange.draw, exchange.answer
         if answer is None or expectation.headers or expectation.json or expectation.drawn:
             return Grounds(truth)
-        key = (exchange.draw.request, exchange.draw.identity)
-        before = self._right.get(key)
-        if before is None and len(self._right) >= _KEPT:
+        kept = self._right[draw.request]
+        before = kept.get(draw.identity)
+        if before is None and len(kept) >= self._answers:
             return Grounds(truth)
-        self._room += 0 if before is None else len(before.kept)
-        grounds, body = Grounds(truth, answer=answer.digest), answer.body
-        kept = body if len(body) <= max(DIGEST_BYTES, min(_LONG, self._room)) else grounds.answer
-        self._room -= len(kept)
-        self._right[key] = _Right(grounds, answer.status, answer.headers.get("content-range"), len(body), kept)
+        grounds, body, stated = Grounds(truth, answer=answer.digest), answer.body, answer.headers.get("content-range")
+        self._bytes += 0 if before is None else len(before.body or b"")
+        fits = len(body) <= min(_LONG, self._bytes)
+        self._bytes -= len(body) if fits else 0
+        kept[draw.identity] = _Right(grounds, answer.status, stated, body if fits else None)
         return grounds
