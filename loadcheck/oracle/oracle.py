@@ -88,7 +88,7 @@ class Oracle:
 
     def truth(self, question: Question) -> Truth | None:
         """Return the truth that was read ahead; None when the expectation needs none."""
-        truth = self._truths.fixed(question.request, question.identity)
+        truth = self._truths.fixed[question.request][question.identity]
         if truth is not None:
             return truth
         return self._truths.drawn(question) if self._expectation(question).drawn else None
@@ -186,7 +186,7 @@ class Oracle:
         if self._expectation(question).drawn:
             self._truths.keep_drawn(question, truth)
             return
-        known = self._truths.fixed(question.request, question.identity)
+        known = self._truths.fixed[question.request][question.identity]
         self._truths.keep_fixed(question, truth)
         if known is not None and not known.agrees(truth):
             self._changed(question.request)

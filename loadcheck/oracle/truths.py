@@ -37,15 +37,14 @@ class Truths:
     Args:
         requests: How many requests the scenario has.
         identities: How many identities the population has.
+
+    Attributes:
+        fixed: For each request and identity, the truth that holds whatever is drawn; None as long as none is known.
     """
 
     def __init__(self, requests: int, identities: int) -> None:
-        self._fixed: list[list[Truth | None]] = [[None] * identities for _ in range(requests)]
+        self.fixed: list[list[Truth | None]] = [[None] * identities for _ in range(requests)]
         self._drawn: OrderedDict[tuple[int, int, tuple[Scalar, ...]], Truth] = OrderedDict()
-
-    def fixed(self, request: int, identity: int) -> Truth | None:
-        """Return the truth that holds for the identity whatever is drawn."""
-        return self._fixed[request][identity]
 
     def drawn(self, question: Question) -> Truth | None:
         """Return the truth for the values drawn, if it is still kept."""
@@ -53,7 +52,7 @@ class Truths:
 
     def keep_fixed(self, question: Question, truth: Truth) -> None:
         """Keep a truth that holds whatever is drawn."""
-        self._fixed[question.request][question.identity] = truth
+        self.fixed[question.request][question.identity] = truth
 
     def keep_drawn(self, question: Question, truth: Truth) -> None:
         """Keep a truth for the values drawn, and let go of the oldest."""
@@ -65,4 +64,4 @@ class Truths:
 
     def of_request(self, request: int) -> Iterator[tuple[int, Truth]]:
         """Yield every identity whose fixed truth for the request is known, with it."""
-        return ((identity, truth) for identity, truth in enumerate(self._fixed[request]) if truth is not None)
+        return ((identity, truth) for identity, truth in enumerate(self.fixed[request]) if truth is not None)

@@ -11,7 +11,7 @@ from loadcheck.errors import EnvironmentProblem
 from loadcheck.record.chunks import pack
 
 _CHUNK_BYTES: Final = 1 << 20  # of lines, before they are compressed; every chunk is read as a whole
-_PIECE_BYTES: Final = 1 << 14
+_PIECE_BYTES: Final = 1 << 16
 _REST_S: Final = 0.0005
 _MUCH_BYTES: Final = 4 << 20
 

@@ -132,10 +132,13 @@ class Members:
         self._bits = bytearray((size + 7) // 8)
         self.count = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether all are in."""
+        return self.count == self._size
+
     def add(self, *members: int) -> None:
         """Put some in; twice is once."""
-        if self.count == self._size:
-            return
         bits = self._bits
         for member in members:
             byte, bit = member >> 3, 1 << (member & 7)
@@ -177,7 +180,9 @@ class Recent:
 
     def add(self, *at: float) -> None:
         """Count events, `at` seconds after the run's start."""
-        for second, more in Counter(map(int, at)).items():
+        first, last = int(min(at)), int(max(at))
+        counted = {first: len(at)} if first == last else Counter(map(int, at))
+        for second, more in counted.items():
             slot = second % _SECONDS
             current, count = self._ring[slot]
             if current <= second:

@@ -1,5 +1,6 @@
 """The tally: what a run has counted and measured so far, in memory that does not grow with its length."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -196,13 +197,12 @@ class Tally:
 
     def add_all(self, judged: Sequence[Judged]) -> None:
         """Count exchanges and their verdicts."""
-        kinds: dict[_KindInPhase, list[Exchange]] = {}
+        kinds: defaultdict[_KindInPhase, list[Exchange]] = defaultdict(list)
         mixes = self._mixes
         for exchange, verdict, _ in judged:
             draw, answer = exchange.draw, exchange.answer
             came = exchange.lost if answer is None else answer.status
-            kind = exchange.phase, draw.request, mixes[draw.identity], verdict.ruling, came
-            kinds.setdefault(kind, []).append(exchange)
+            kinds[exchange.phase, draw.request, mixes[draw.identity], verdict.ruling, came].append(exchange)
             if verdict is not OK:
                 self._note(exchange, verdict)
         for (index, request, mix, ruling, came), exchanges in kinds.items():
@@ -213,7 +213,7 @@ class Tally:
         phase.add(kind, exchanges, max(done))
         self.recent.add(*done)
         _, _, ruling, _ = kind
-        if phase.phase.measure and ruling is not Ruling.UNKNOWN:
+        if phase.phase.measure and ruling is not Ruling.UNKNOWN and not self.identities.full:
             self.identities.add(*[exchange.draw.identity for exchange in exchanges])
 
     def _note(self, exchange: Exchange, verdict: Verdict) -> None:

@@ -26,7 +26,7 @@ def offer(canaries: Canaries, identity: int, rows: Sequence[Any], mix: int = 0) 
 
 
 def test_each_claim_mix_has_one_as_soon_as_another_right_answer_differs_and_some_later() -> None:
-    canaries = Canaries()
+    canaries = Canaries(1, 4)
     for identity in range(450):
         offer(canaries, identity, [{"id": identity}], mix=identity % 2)
     assert canaries.planted == {0: 4}
@@ -34,14 +34,14 @@ def test_each_claim_mix_has_one_as_soon_as_another_right_answer_differs_and_some
 
 
 def test_where_everybody_expects_the_same_none_can_be_planted() -> None:
-    canaries = Canaries()
+    canaries = Canaries(1, 4)
     for identity in range(450):
         offer(canaries, identity, [{"id": 1}])
     assert not canaries.planted.total()
 
 
 def test_nobody_is_held_against_an_answer_of_its_own() -> None:
-    canaries = Canaries()
+    canaries = Canaries(1, 4)
     for value in range(450):
         offer(canaries, 1, [{"id": value}])
     assert not canaries.planted.total()
@@ -50,7 +50,7 @@ def test_nobody_is_held_against_an_answer_of_its_own() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.lists(st.integers(0, 2), max_size=3)), max_size=40))
 def test_a_judge_that_looks_catches_every_one(answers: list[tuple[int, list[int]]]) -> None:
     """Rows in another order are the same rows where order does not matter: no canary of those."""
-    canaries = Canaries()
+    canaries = Canaries(1, 4)
     for identity, ids in answers:
         offer(canaries, identity, [{"id": one} for one in ids], mix=len(ids))
     assert not canaries.passed

@@ -24,6 +24,7 @@ from loadcheck.scenario.model import Scenario
 _EVERY: Final = 200
 _KEPT: Final = 16  # right answers of a request, among which another identity's is looked for
 
+
 Kind = tuple[int, int]
 """Request and claim mix, by index."""
 
@@ -40,33 +41,41 @@ class _Right:
 class Canaries:
     """Plants one for each request and claim mix as soon as another identity's right answer differs, and 1 in 200 later.
 
+    Args:
+        requests: How many requests the scenario has.
+        mixes: How many claim mixes it has.
+
     Attributes:
         planted: How many were judged, by the index of their request.
         passed: Those that the judge took for right, likewise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, requests: int, mixes: int) -> None:
         self.planted: Counter[int] = Counter()
         self.passed: Counter[int] = Counter()
         self._lately: defaultdict[int, deque[_Right]] = defaultdict(lambda: deque(maxlen=_KEPT))
         self._in_vain: Counter[Kind] = Counter()
-        self._unplanted: defaultdict[Kind, int] = defaultdict(lambda: _EVERY)
+        self._unplanted = [[_EVERY] * mixes for _ in range(requests)]
 
     def due(self, kind: Kind) -> bool:
         """Count a right answer; return whether it is time for one."""
-        self._unplanted[kind] += 1
-        return self._unplanted[kind] >= _EVERY
+        request, mix = kind
+        self._unplanted[request][mix] += 1
+        return self._unplanted[request][mix] >= _EVERY
 
     def plant(self, kind: Kind, *, caught: bool) -> None:
         """Count one that was judged, and whether the judge flagged it."""
-        self._unplanted[kind] = self._in_vain[kind] = 0
-        self.planted[kind[0]] += 1
+        request, mix = kind
+        self._unplanted[request][mix] = self._in_vain[kind] = 0
+        self.planted[request] += 1
         if not caught:
-            self.passed[kind[0]] += 1
+            self.passed[request] += 1
 
     def wants(self, kind: Kind) -> bool:
         """Count a right answer; return whether it should be offered: to be planted, or to be held against."""
-        unplanted = self._unplanted[kind] = self._unplanted[kind] + 1
+        request, mix = kind
+        counts = self._unplanted[request]
+        counts[mix] = unplanted = counts[mix] + 1
         return unplanted >= _EVERY - _KEPT
 
     def offer(
@@ -88,14 +97,15 @@ class Canaries:
         """
         if truth is None and not variables:
             return
-        draw, kind = exchange.draw, (exchange.draw.request, mix)
-        due = self._unplanted[kind] >= _EVERY
-        lately, mine = self._lately[draw.request], _Right(draw.identity, truth, variables)
+        request, identity = exchange.draw.request, exchange.draw.identity
+        kind = request, mix
+        due = self._unplanted[request][mix] >= _EVERY
+        lately, mine = self._lately[request], _Right(identity, truth, variables)
         wrong = _wrong(expectation, mine, lately) if due else None
         if due and wrong is None and len(lately) == _KEPT:
             # All are alike: looking again is worth it once others have taken their places, and less so each time.
             self._in_vain[kind] += 1
-            self._unplanted[kind] -= min(_KEPT * self._in_vain[kind], _EVERY)
+            self._unplanted[request][mix] -= min(_KEPT * self._in_vain[kind], _EVERY)
         lately.append(mine)
         if wrong is not None:
             verdict = judge(exchange, expectation, TokenKind.VALID, wrong.truth, wrong.variables)

@@ -77,7 +77,7 @@ class Judging:
         exposure = Exposure(scenario, prepared.population, prepared.expectations, prepared.oracle)
         self.telling = exposure.telling
         self.coverage = Coverage(exposure.telling, len(scenario.load), exposure.exposes)
-        self.canaries = Canaries()
+        self.canaries = Canaries(len(scenario.requests), len(scenario.identities))
         self.following = Following(prepared, clock, self.canaries, self._give_followed)
         self._followed = self.following.concerns
         self._recognition = Recognition(len(scenario.requests))
