@@ -5,9 +5,11 @@ import os
 import platform
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from importlib.metadata import version as package_version
 from pathlib import Path
+from typing import Final
 
 from loadcheck.errors import LoadcheckError
 from loadcheck.stack.programs import ALL, Finder
@@ -16,6 +18,7 @@ from peers.target import all_cores, nginx
 from peers.tools import Unmeasured, libraries, locust_program, program
 
 _PACKAGES = ("aiohttp", "uvloop", "httptools", "asyncpg")
+_STEP_S: Final = 0.0002  # a loop that only looks at the clock takes a thousandth of it for a step
 
 
 def machine() -> str:
@@ -29,6 +32,27 @@ def machine() -> str:
 def load() -> float:
     """Return how many programs wanted a core lately: without any load of ours, what else the machine does."""
     return os.getloadavg()[0]
+
+
+def held_up(cores: frozenset[int], seconds: float) -> tuple[float, float]:
+    """Look at the clock all the time, on some cores; no tool there can be better in time than that loop is.
+
+    Returns:
+        For which part of the time the loop was held up, by something that is not on these cores for all to see; and
+        the longest, in seconds.
+    """
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        began = now = time.perf_counter()
+        gaps = [0.0]
+        while now - began < seconds:
+            earlier, now = now, time.perf_counter()
+            if now - earlier > _STEP_S:
+                gaps.append(now - earlier)
+        return sum(gaps) / (now - began), max(gaps)
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def versions() -> str:

@@ -10,11 +10,13 @@ from statistics import fmean, pvariance
 from typing import Final
 
 from loadcheck.record.stored_history import read_history
+from peers.machine import held_up
 from peers.target import HERE, Bench
 from peers.tools import Unmeasured, run_loadcheck
 
 _PHASE: Final = "paced"
 _RUN_S: Final = 12.0
+_LOOK_S: Final = 4.0
 _WINDOW_S: Final = 0.01
 _ERRORS: Final = 3.0
 
@@ -31,6 +33,9 @@ class Pacing:
         mean_error: By how much the mean of a right one differs from 1 at most, but in 3 of 1,000 runs.
         variance_error: The same for the variance.
         missed: Arrivals that were not sent at all.
+        held_share: For which part of the time the machine held up a loop that only looks at the clock, just before and
+            just after, on the same core.
+        held_ms: The longest of that.
     """
 
     rate: float
@@ -40,6 +45,8 @@ class Pacing:
     mean_error: float
     variance_error: float
     missed: int
+    held_share: float
+    held_ms: float
 
 
 def pacing(bench: Bench, rate: float) -> Pacing:
@@ -49,9 +56,11 @@ def pacing(bench: Bench, rate: float) -> Pacing:
         Unmeasured: the run failed.
     """
     rates = [f"--set=load.{phase}.rate={rate:.0f}/s" for phase in ("warm-up", _PHASE)]
+    held = [held_up(bench.tools, _LOOK_S)]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         summary = run_loadcheck(bench, HERE / "paced.yaml", out, _RUN_S, *rates)
+        held.append(held_up(bench.tools, _LOOK_S))
         lines = [line for line in read_history(out / "history.ndjson.gz") if line["phase"] == _PHASE]
     if not lines:
         raise Unmeasured("nothing was sent")
@@ -66,6 +75,8 @@ def pacing(bench: Bench, rate: float) -> Pacing:
         mean_error=_ERRORS / sqrt(expected * len(counts)),
         variance_error=_ERRORS * sqrt(2 / len(counts)),
         missed=summary["generator"]["missed"],
+        held_share=fmean(share for share, _ in held),
+        held_ms=max(longest for _, longest in held) * 1e3,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from peers.machine import machine, versions
+from peers.pacing import Pacing
 from peers.rounds import Results, ratio
 from peers.target import CALLERS
 from peers.tools import BARE, LOCUST, WRK, Unmeasured
@@ -28,6 +29,10 @@ docs/performance.md tells what an exchange costs, and why.
 
 Machine: {machine}; load average {load:.1f} before it began.
 Versions: {versions}."""
+
+_STILL: Final = """\
+Just before and after these arrivals, the machine held up a loop on the same core that only looks at the clock, for
+{share:.2%} of the time and {longest:.1f} ms at most. No tool can be more in time there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,8 @@ def _numbers(results: Sequence[Results], measured: Measured, conditions: Conditi
     yield "|---|---:|---:|---|"
     for each in numbers(results, measured, conditions.identities):
         yield f"| {each.what} | {each.wanted} | {_cell(each.found)} | {each.word} |"
+    if isinstance(measured.pacing, Pacing):
+        yield from ("", _STILL.format(share=measured.pacing.held_share, longest=measured.pacing.held_ms))
 
 
 def _cell(text: str) -> str:
