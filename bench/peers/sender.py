@@ -29,6 +29,7 @@ from loadcheck.engine.transport import Transport
 from loadcheck.engine.transports import transport_to
 from loadcheck.identity.population import populate
 from loadcheck.judge.stamp import nonce_of
+from loadcheck.run.undisturbed import undisturbed
 from loadcheck.scenario.load import load
 from loadcheck.scenario.model import Scenario
 from loadcheck.scenario.target import Target
@@ -83,7 +84,7 @@ async def carried(transport: Transport, message: Message, seconds: float) -> int
 
 
 async def driven(scenario: Scenario, seconds: float) -> dict[str, float]:
-    """Measure the engine of a run, where nobody looks at what it tells."""
+    """Measure the engine of a run, as undisturbed as there, where nobody looks at what it tells."""
     transport, clock, count = transport_to(scenario.target, SystemClock()), SystemClock(), 0
     phases = [phase.model_copy(update={"duration": seconds}) for phase in scenario.load]
     population = populate(scenario, {})
@@ -109,7 +110,8 @@ async def driven(scenario: Scenario, seconds: float) -> dict[str, float]:
         await engine.run()
         return count
 
-    figures = await measured(run())
+    with undisturbed():
+        figures = await measured(run())
     await transport.close()
     return figures
 
