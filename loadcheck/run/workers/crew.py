@@ -22,24 +22,19 @@ from loadcheck.run.faults.refused_tokens import RefusedTokens
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.judging.judging import Judging
-from loadcheck.run.judging.suspicion import last_of
 from loadcheck.run.load import STOPPING, broken_threshold
 from loadcheck.run.observer import Gauges, Observer
 from loadcheck.run.parts import Parts
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.upkeep import Upkeep
+from loadcheck.run.workers.errands import Errands
 from loadcheck.run.workers.hands import Hand, Hands
 from loadcheck.run.workers.messages import (
-    Asked,
     Begin,
     Conclude,
-    Cool,
     Finish,
     Look,
     Mended,
-    Question,
-    Recovered,
-    Reply,
     Report,
     Rotated,
     Settle,
@@ -93,10 +88,10 @@ class Crew:
         self._desk = desk
         self._faults = faults
         self._strikes = 0
-        self._questions = 0
         self._stopped = False
         self._refused = RefusedTokens(parts.prepared, parts.folder, clock, seed)
         self._cold = ColdBackends(renew)
+        self._errands = Errands(hands, faults.recovery, self._cold)
         self._clock = clock
         self._generator = _Together(hands)
         self._confluence = Confluence(judging.coverage)
@@ -169,7 +164,7 @@ class Crew:
     async def _to_the_end(self) -> None:
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
-                beside = [self._sample(), self._mind(), self._upkeep(), self._cold.run(), self._hear()]
+                beside = [self._sample(), self._mind(), self._upkeep(), self._cold.run(), self._errands.run()]
                 minding = [tasks.create_task(each) for each in beside]
                 breaking = tasks.create_task(self._faults.run(self._ours(), self._rotated, self._announced))
                 for phase in range(len(self._desk.tally.scenario.load)):
@@ -197,7 +192,7 @@ class Crew:
 
     async def _audit(self, interruption: Interruption) -> bool:
         """Have all audit what they have written, until the next signal; return whether that came to its end."""
-        hearing = asyncio.create_task(self._hear())
+        errands = asyncio.create_task(self._errands.run())
         self._hands.tell(Conclude())
         try:
             done = await interruption.until_signal(self._audited())
@@ -206,7 +201,7 @@ class Crew:
                 await interruption.until_signal(self._in_time(self._audited))
             return done
         finally:
-            hearing.cancel()
+            errands.cancel()
 
     async def _audited(self) -> None:
         await self._hands.until(lambda hand: hand.audited or not hand.judged)
@@ -232,29 +227,6 @@ class Crew:
         lost = next(hand for hand in self._hands.hands if hand.lost)
         self._desk.observer.step(f"stopping: {_uncounted(lost)}")
         self.stop()
-
-    async def _hear(self) -> None:
-        """Do what workers ask for, and take their word for it that the target has recovered."""
-        while True:
-            news = await self._hands.news.get()
-            match news:
-                case Recovered(fault=fault, nth=nth, took=took):
-                    self._faults.recovery.heard(fault, nth, took)
-                case Cool():
-                    self._cold.want()
-                case Question():
-                    await self._ask_around(news)
-
-    async def _ask_around(self, question: Question) -> None:
-        """Ask all other workers, and tell the one that has asked what they answer together."""
-        self._questions += 1
-        number, asking = self._questions, self._hands.hands[question.worker - 1]
-        for hand in self._hands.working:
-            if hand is not asking:
-                hand.line.send(Asked(number, question.rows))
-        await self._hands.until(lambda hand: hand is asking or hand.answered == number)
-        told = [hand.suspects for hand in self._hands.hands if hand.answered == number]
-        asking.line.send(Reply(question.number, last_of([[None] * len(question.rows), *told])))
 
     def _ours(self) -> Mapping[FaultKind, Break]:
         """Return what makes the faults of loadcheck's own side here: the workers, told of each, send and read."""
