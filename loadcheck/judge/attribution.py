@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from loadcheck.judge.inspection import Discrepancy, Wrong
 from loadcheck.judge.judge import unsettled, violation
 from loadcheck.judge.verdict import Evidence, Symptom, Verdict
+from loadcheck.judge.writes import Write
 from loadcheck.scenario.writes import Does
 
 
@@ -61,16 +62,19 @@ def of_table(found: Discrepancy, standing: Standing) -> Verdict:
         case Wrong.TWICE:
             reason = "one row is there more than once"
             return violation(Symptom.ALTERED_ROWS, reason, evidence=_evidence(found))
-        case Wrong.GONE if found.suspect is not None:
-            reason = "a row that was there is gone, and another identity sent a write that may have reached it"
-            source = found.suspect.draw.identity
-            return violation(Symptom.CROSS_WRITE, reason, source=source, evidence=_evidence(found))
-    return _lost(found)
+        case Wrong.GONE if found.doubt:
+            return unsettled(unknown_remover(found.doubt))
+    return _lost(found) if found.suspect is None else _removed(found, found.suspect)
 
 
 def weightiest(found: Sequence[Discrepancy]) -> Discrepancy:
     """Return the discrepancy that a verdict tells: another's row before anything else."""
     return min(found, key=lambda each: list(Wrong).index(each.wrong))
+
+
+def unknown_remover(doubt: str) -> str:
+    """Return what is to be told of a row that is gone, where not all who may have removed it could be asked."""
+    return f"a row that was there is gone, and who removed it is not known: {doubt}"
 
 
 def never_looked(reason: str) -> Verdict:
@@ -93,6 +97,11 @@ def _misplaced(found: Discrepancy, standing: Standing) -> Verdict:
     whose = "nobody's" if source is None else "another identity's"
     reason = f"the row that it wrote stands among {whose} rows"
     return violation(Symptom.CROSS_WRITE, reason, source=source, evidence=_evidence(found))
+
+
+def _removed(found: Discrepancy, suspect: Write) -> Verdict:
+    reason = "a row that was there is gone, and another identity sent a write that may have reached it"
+    return violation(Symptom.CROSS_WRITE, reason, source=suspect.draw.identity, evidence=_evidence(found))
 
 
 def _lost(found: Discrepancy) -> Verdict:

@@ -60,6 +60,7 @@ class Discrepancy:
         suspect: A write that may have removed the row, had it reached too far.
         lacking: The row that should be there, for people; empty when none should.
         seen: When a row that is gone was last seen as it should be; None when nobody had seen it, or it is not gone.
+        doubt: Why nobody knows who removed the row; empty where all who may have could be asked.
     """
 
     wrong: Wrong
@@ -70,6 +71,7 @@ class Discrepancy:
     suspect: Write | None = None
     lacking: str = ""
     seen: float | None = None
+    doubt: str = ""
 
     @property
     def value(self) -> int:

@@ -14,9 +14,10 @@ from loadcheck.scenario.load import load
 from loadcheck.selftest.expected import Expected
 from loadcheck.stack.construction import embedded
 from loadcheck.stack.stack import EmbeddedStack
-from tests.cli.command import PATIENCE_S, SCENARIOS, loadcheck, read_until, started, summary
+from tests.cli.command import PATIENCE_S, SCENARIOS, history, loadcheck, read_until, started, summary
 from tests.cli.test_workers import aimed_at, counted, workers_of
 from tests.gallery import LEAKS
+from tests.stack.watching import becomes
 
 LEDGER = SCENARIOS / "ledger.yaml"
 SCENARIO = """
@@ -38,6 +39,7 @@ load:
   - {name: long, concurrency: 4, duration: 4s}
 hunt: {share: 0}
 """
+SHOWN = "- name: append\n    headers: {Prefer: return=representation}"  # whoever writes a row has seen it
 LEFT = "SELECT count(*) FROM entries WHERE note LIKE 'lc-%'"
 # What the oracle's role reads from the table, or deletes, waits for as long as somebody holds a lock.
 GATE = """
@@ -96,6 +98,33 @@ async def test_a_killed_worker_leaves_no_rows_and_no_writes_accounted_for(tmp_pa
     assert summary(tmp_path / "run")["writes"]["accounted"] == 0
     async with owner_of(stack) as owner:
         assert await owner.fetchval(LEFT) == 0
+
+
+async def test_whoever_misses_rows_does_not_wait_for_a_worker_that_hangs(tmp_path: Path, stack: EmbeddedStack) -> None:
+    """Who removed them is not known then, which is no violation and no pass."""
+
+    def undecided() -> bool:
+        lines = history(tmp_path / "run")
+        return any("did not answer" in line.get("reason", "") for line in lines if line["verdict"] == "unknown")
+
+    (tmp_path / "writing.yaml").write_text(SCENARIO.replace("- name: append", SHOWN))
+    options = (*aimed_at(stack), "--allow-writes", "--workers", 2, "--out", tmp_path / "run")
+    with started("run", tmp_path / "writing.yaml", *options) as running:
+        read_until(running, "first: 60 ok")
+        os.kill(next(iter(workers_of(running.pid))), signal.SIGSTOP)
+        async with owner_of(stack) as owner:
+            await owner.execute(LEFT.replace("SELECT count(*)", "DELETE"))
+        assert becomes(undecided)
+        running.send_signal(signal.SIGINT)
+        read_until(running, "stopping: what is under way")
+        running.send_signal(signal.SIGINT)
+        read_until(running, "verdict: inconclusive")
+        assert running.wait(PATIENCE_S) == 130
+    unknown = r"who removed it is not known: worker \d did not answer within 10 s"
+    written = summary(tmp_path / "run")
+    assert any(re.search(unknown, reason) for reason in written["reasons"])
+    assert (written["exchanges"]["violation"], written["findings"]) == (0, [])
+    assert any(re.search(unknown, doubt) for doubt in written["writes"]["doubts"])
 
 
 @pytest.fixture

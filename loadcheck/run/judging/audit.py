@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Final
 
 from loadcheck.clock import Clock
 from loadcheck.engine.events import Draw, Exchange
 from loadcheck.engine.share import WHOLE, Share
-from loadcheck.judge.attribution import Standing, of_table
+from loadcheck.judge.attribution import Standing, of_table, unknown_remover
 from loadcheck.judge.holdings import Place
 from loadcheck.judge.inspection import Discrepancy, Inspection, Sighting, Wrong
 from loadcheck.judge.verdict import Verdict
@@ -26,6 +27,8 @@ from loadcheck.run.judging.patience import FAILURES, INTERRUPTED, looked
 from loadcheck.run.judging.suspicion import suspected
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.model import Scenario
+
+_UNKNOWN: Final = "the table {!r} could not be audited to the end: {}"
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Audit:
     _rows: Counter[str] = field(default_factory=Counter)
     _undecided: Counter[str] = field(default_factory=Counter)
     _wrong: int = 0
+    _unknown: dict[str, str] = field(default_factory=dict)
     _doubts: list[str] = field(default_factory=list)
     _told: set[tuple[object, ...]] = field(default_factory=set)
 
@@ -98,7 +102,7 @@ class Audit:
             lost=following.holdings.lost,
             unanswered=Counter({table: following.holdings.unanswered(table, now) for table in tables}),
             last={table: last for table in tables if (last := self._last(table)) is not None},
-            doubts=self._doubts,
+            doubts=[*self._doubts, *(_UNKNOWN.format(table, why) for table, why in self._unknown.items() if why)],
         )
 
     async def _conclude(self) -> None:
@@ -155,14 +159,16 @@ class Audit:
         self.following.holdings.lost |= {each.value for each in foreign} - {ABSENT}
         elsewhere = {each.value: naming.identity_of(table, each.place.owner) for each in foreign}
         standing = Standing(found, elsewhere=elsewhere)
+        self._unknown[table] = ""
         for each in (*self._by_writer(foreign, found), *(one for one in found if one.wrong is not Wrong.FOREIGN)):
             write = each.expected or self.following.last.get(table)
             if write is not None and each.wrong is Wrong.GONE and write.value in elsewhere:
                 self.following.holdings.accept(each.place, each.value, each.look, write)  # told by where it stands
-                continue
-            if write is None:
-                continue
-            self._tell_once((table, each.place, each.value), exchange_of(write, self.following.offset), each, standing)
+            elif each.doubt:
+                self._unknown[table] = unknown_remover(each.doubt)
+            elif write is not None:
+                key, exchange = (table, each.place, each.value), exchange_of(write, self.following.offset)
+                self._tell_once(key, exchange, each, standing)
 
     def _by_writer(self, foreign: Sequence[Discrepancy], found: Sequence[Discrepancy]) -> Iterator[Discrepancy]:
         """Yield rows that stand among another's with the write that made them."""

@@ -230,6 +230,8 @@ class Following:
             found, *wrong = await suspected([found, *standing.wrong], self.offset, self.ask)
             standing = replace(standing, wrong=wrong)
         verdict = self._told.get(told) or of_answer(found, standing)
+        if verdict.ruling is Ruling.UNKNOWN:
+            return verdict  # what was not told is found again by the next look
         if verdict.symptom in {Symptom.CROSS_WRITE, Symptom.LOST_WRITE}:
             self._remember(told, verdict)
         if found.wrong is Wrong.FOREIGN and found.value != ABSENT and verdict.symptom is Symptom.CROSS_WRITE:

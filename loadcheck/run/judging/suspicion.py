@@ -21,17 +21,30 @@ class Gone:
     since: float
 
 
-Ask: TypeAlias = Callable[[Sequence[Gone]], Awaitable[Sequence[Write | None]]]
-"""Asks all others of each row for the last write of theirs that may have removed it."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the others tell of rows.
+
+    Attributes:
+        suspects: Of each row the last write of theirs that may have removed it.
+        doubt: Why not all of them could be asked; empty when they were.
+    """
+
+    suspects: Sequence[Write | None]
+    doubt: str = ""
 
 
-async def no_others(rows: Sequence[Gone]) -> Sequence[Write | None]:
+Ask: TypeAlias = Callable[[Sequence[Gone]], Awaitable[Told]]
+"""Asks all others about rows."""
+
+
+async def no_others(rows: Sequence[Gone]) -> Told:
     """Suspect nobody: this process is the only one that writes."""
-    return [None] * len(rows)
+    return Told([None] * len(rows))
 
 
 async def suspected(found: Sequence[Discrepancy], offset: float, ask: Ask) -> list[Discrepancy]:
-    """Return what was found, with whom the others suspect where nobody of this process is.
+    """Return what was found, with whom the others suspect where nobody of this process is, or why that is not known.
 
     Args:
         found: What is wrong.
@@ -43,8 +56,14 @@ async def suspected(found: Sequence[Discrepancy], offset: float, ask: Ask) -> li
         for index, each in enumerate(found)
         if each.seen is not None and each.suspect is None
     }
-    suspects = dict(zip(gone, await ask(list(gone.values())), strict=True)) if gone else {}
-    return [replace(each, suspect=each.suspect or suspects.get(index)) for index, each in enumerate(found)]
+    if not gone:
+        return list(found)
+    told = await ask(list(gone.values()))
+    named = {
+        index: replace(found[index], suspect=suspect, doubt="" if suspect else told.doubt)
+        for index, suspect in zip(gone, told.suspects, strict=True)
+    }
+    return [named.get(index, each) for index, each in enumerate(found)]
 
 
 def suspects(holdings: Holdings, rows: Sequence[Gone], offset: float) -> list[Write | None]:

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import count
 
-from loadcheck.judge.writes import Write
-from loadcheck.run.judging.suspicion import Gone
+from loadcheck.run.judging.suspicion import Gone, Told
 from loadcheck.run.workers.line import Line
 from loadcheck.run.workers.messages import Question, Reply
 
@@ -22,12 +21,12 @@ class Colleagues:
         self._line = line
         self._worker = worker
         self._numbers = count()
-        self._waiting: dict[int, asyncio.Future[Sequence[Write | None]]] = {}
+        self._waiting: dict[int, asyncio.Future[Told]] = {}
 
-    async def ask(self, rows: Sequence[Gone]) -> Sequence[Write | None]:
-        """Return of each row the last write of the others that may have removed it."""
+    async def ask(self, rows: Sequence[Gone]) -> Told:
+        """Return what the others tell of rows."""
         number = next(self._numbers)
-        reply: asyncio.Future[Sequence[Write | None]] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         self._waiting[number] = reply
         self._line.send(Question(self._worker, number, rows))
         try:
@@ -39,4 +38,4 @@ class Colleagues:
         """Take a reply; nobody waits any more for one that comes too late."""
         waiting = self._waiting.get(reply.number)
         if waiting is not None and not waiting.done():
-            waiting.set_result(reply.suspects)
+            waiting.set_result(reply.told)

@@ -1,10 +1,17 @@
 """Errands of workers: what one of them cannot do for itself, the run's own process does when it is asked."""
 
+import asyncio
+from contextlib import suppress
+from typing import Final
+
 from loadcheck.run.faults.cold import ColdBackends
 from loadcheck.run.faults.recovery import Recovery
-from loadcheck.run.judging.suspicion import last_of
-from loadcheck.run.workers.hands import Hands
-from loadcheck.run.workers.messages import Asked, Cool, Question, Recovered, Reply
+from loadcheck.run.judging.suspicion import Told, last_of
+from loadcheck.run.workers.hands import Hand, Hands
+from loadcheck.run.workers.messages import Cool, Question, Recovered, Reply
+
+# A worker that is only busy answers sooner. Disputes have a minute after the load, into which a wait must fit.
+_ANSWERING_S: Final = 10.0
 
 
 class Errands:
@@ -35,12 +42,21 @@ class Errands:
                     await self._ask_around(news)
 
     async def _ask_around(self, question: Question) -> None:
-        """Ask all other workers, and tell the one that has asked what they answer together."""
+        """Ask all other workers, and tell the one that has asked what they answer together, as far as they do."""
         self._questions += 1
         number, asking = self._questions, self._hands.hands[question.worker - 1]
-        for hand in self._hands.working:
-            if hand is not asking:
-                hand.line.send(Asked(number, question.rows))
-        await self._hands.until(lambda hand: hand is asking or hand.answered == number)
-        told = [hand.suspects for hand in self._hands.hands if hand.answered == number]
-        asking.line.send(Reply(question.number, last_of([[None] * len(question.rows), *told])))
+        others = [hand for hand in self._hands.hands if hand is not asking]
+        for hand in others:
+            if hand.answers and not hand.over:  # one that hangs is waited for once
+                hand.ask(number, question.rows)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWERING_S):
+                await self._hands.until(lambda hand: hand.answers or hand.asked != number)
+        told = [hand.suspects for hand in others if hand.answered == number]
+        doubt = ", ".join(_silence(hand) for hand in others if hand.answered != number)
+        asking.line.send(Reply(question.number, Told(last_of([[None] * len(question.rows), *told]), doubt)))
+
+
+def _silence(hand: Hand) -> str:
+    """Tell why a worker has not answered."""
+    return f"worker {hand.number} {hand.lost or f'did not answer within {_ANSWERING_S:g} s'}"

@@ -12,9 +12,11 @@ from loadcheck.errors import EnvironmentProblem, ExitCode, LoadcheckError
 from loadcheck.judge.findings import Findings
 from loadcheck.judge.writes import Write
 from loadcheck.record.coverage import Use
+from loadcheck.run.judging.suspicion import Gone
 from loadcheck.run.workers.line import Line
 from loadcheck.run.workers.messages import (
     Answered,
+    Asked,
     Audited,
     Braced,
     Cool,
@@ -50,6 +52,7 @@ class Hand:
         findings: All that it found, as far as it was told.
         waiting: The phase that it waits for; after the last one, how many there are.
         braced: How many faults it knows to have begun, or to be about to.
+        asked: The number of the last question that it was asked.
         answered: The number of the last question that it answered.
         suspects: Its answer.
         judged: Whether every exchange of its has its verdict.
@@ -69,6 +72,7 @@ class Hand:
     uses: list[tuple[int, Use]] = field(default_factory=list)
     waiting: int = -1
     braced: int = 0
+    asked: int = 0
     answered: int = 0
     suspects: Sequence[Write | None] = ()
     judged: bool = False
@@ -80,6 +84,16 @@ class Hand:
     def over(self) -> bool:
         """Whether nothing more will come of it."""
         return self.finished is not None or bool(self.lost)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has answered all that it was asked."""
+        return self.answered == self.asked
+
+    def ask(self, number: int, rows: Sequence[Gone]) -> None:
+        """Ask who may have removed rows."""
+        self.asked = number
+        self.line.send(Asked(number, rows))
 
     def taken(self) -> list[tuple[int, Use]]:
         """Return the uses that were not taken before."""

@@ -14,7 +14,7 @@ from loadcheck.record.coverage import Use
 from loadcheck.record.stored import StoredKept
 from loadcheck.record.tally import Tally
 from loadcheck.run.judging.accounts import Accounts
-from loadcheck.run.judging.suspicion import Gone
+from loadcheck.run.judging.suspicion import Gone, Told
 from loadcheck.run.preparing.preparation import Known
 from loadcheck.scenario.fault import Fault
 from loadcheck.scenario.load import LoadedScenario
@@ -140,7 +140,7 @@ class Reply:
     """To the worker that asked: what the others have answered, by its own number."""
 
     number: int
-    suspects: Sequence[Write | None]
+    told: Told
 
 
 @dataclass(frozen=True, slots=True)
