@@ -32,6 +32,7 @@ from loadcheck.run.workers.hands import Hand, Hands
 from loadcheck.run.workers.messages import (
     Begin,
     Conclude,
+    Enough,
     Finish,
     Look,
     Mended,
@@ -197,7 +198,7 @@ class Crew:
         try:
             done = await interruption.until_signal(self._audited())
             if not done:
-                self._hands.tell(Stop())
+                self._hands.tell(Enough())
                 await interruption.until_signal(self._in_time(self._audited))
             return done
         finally:

@@ -150,7 +150,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """To a worker: let nothing more start, or end the audit; said again: leave at once."""
+    """To a worker: let nothing more start; said again: leave at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,11 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class Conclude:
     """To a worker that has judged everything: audit what it has written once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """To a worker that was told to `Conclude`: end the audit, however far it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from loadcheck.run.workers.messages import (
     Begin,
     Conclude,
     Cool,
+    Enough,
     Failed,
     Finish,
     Finished,
@@ -145,6 +146,7 @@ class _Worker:
     colleagues: Colleagues
     told: int = 0
     called: asyncio.Event = field(default_factory=asyncio.Event)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
     dismissed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self) -> None:
@@ -160,7 +162,9 @@ class _Worker:
         """Audit what was written when the run says so, and be there for the others until nobody asks any more."""
         await self._until(self.called)
         if not self.dismissed.is_set():
+            ending = asyncio.create_task(self._end_audit())
             await self.load.conclude(self.interruption, audit=True)
+            ending.cancel()
             self.line.send(Audited())
         await self._until(self.dismissed)
 
@@ -201,6 +205,8 @@ class _Worker:
                 self.colleagues.hear(order)
             case Conclude():
                 self.called.set()
+            case Enough():
+                self.enough.set()
             case Finish():
                 self._dismiss()
 
@@ -216,6 +222,11 @@ class _Worker:
 
         while not word.is_set():
             await self.interruption.until_signal(spoken())
+
+    async def _end_audit(self) -> None:
+        """End the audit that has begun when the run has enough of it, which it may have had before."""
+        await self.enough.wait()
+        self.interruption.receive(ExitCode.INTERRUPTED)
 
     def _dismiss(self) -> None:
         self.called.set()
