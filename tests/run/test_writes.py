@@ -1,6 +1,7 @@
 """A run that writes: what it finds wrong in the tables, what it leaves there, and where it refuses to begin."""
 
 import asyncio
+import errno
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -10,12 +11,16 @@ import asyncpg
 import pytest
 
 from loadcheck.clock import SystemClock
-from loadcheck.errors import UsageProblem
+from loadcheck.engine.events import Exchange
+from loadcheck.errors import EnvironmentProblem, UsageProblem
 from loadcheck.identity.population import populate
 from loadcheck.judge.inspection import Inspection
+from loadcheck.judge.verdict import Verdict
 from loadcheck.oracle.database import Database
 from loadcheck.oracle.marks import Marks
 from loadcheck.oracle.written import WrittenTable
+from loadcheck.record.chunk_file import unwritable
+from loadcheck.record.history import History
 from loadcheck.record.stored import StoredFinding
 from loadcheck.record.stored_run import StoredRun
 from loadcheck.report.html.violations import violations
@@ -80,6 +85,11 @@ CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN new; END $$;
 CREATE TRIGGER break BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION break();
 SELECT pg_advisory_lock(42);
+"""
+TOUCHES_OTHERS = """
+CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+$$ BEGIN UPDATE entries SET amount = amount + 1 WHERE tenant = 'archive-1'; RETURN new; END $$;
+CREATE TRIGGER break BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION break();
 """
 MENDED = "DROP FUNCTION IF EXISTS break CASCADE"
 WRITING = "SELECT count(*) FROM pg_locks WHERE relation = 'entries'::regclass AND mode = 'RowExclusiveLock'"
@@ -205,6 +215,25 @@ async def test_what_nobody_reads_is_found_by_the_audit(workers: int, stack: Embe
     assert len(again.wrong) == 4
     drawn = violations(StoredRun.read(tmp_path / "run"), _MS)
     assert drawn == [pytest.approx(stretch, abs=_MS) for stretch in violations(again, _MS)]
+
+
+@pytest.mark.parametrize(("broken", "every"), [(DROPS, "10m"), (DROPS, "1s"), (TOUCHES_OTHERS, "10m")])
+async def test_what_an_audit_finds_and_nobody_can_write_down_ends_the_run_at_once(
+    broken: str, every: str, stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[Verdict] = []
+
+    def full(_history: History, _: Exchange, verdict: Verdict) -> None:
+        tries.append(verdict)
+        raise unwritable(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
+
+    monkeypatch.setattr(History, "audited", full)
+    others = "INSERT INTO entries VALUES ('archive-1', 'x', 'cash', 1, 'closed') ON CONFLICT DO NOTHING"
+    alone, scenario = "{name: alone, concurrency: 1, duration: 3s}", f"audit: {every}{HEAD}"
+    async with changed(stack, f"{others}; {broken}"):
+        with pytest.raises(EnvironmentProblem, match="No space left on device"):
+            await run(stack, tmp_path, alone, scenario=scenario, powers=Powers(stack.freshen))
+    assert len(tries) == 1
 
 
 @WORKERS

@@ -23,7 +23,7 @@ from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.judging.canaries import Kind
 from loadcheck.run.judging.following import Following, exchange_of
-from loadcheck.run.judging.patience import FAILURES, INTERRUPTED, looked
+from loadcheck.run.judging.patience import INTERRUPTED, TRIES, Unseen, looked
 from loadcheck.run.judging.suspicion import suspected
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.model import Scenario
@@ -69,17 +69,18 @@ class Audit:
             await self.clock.sleep(self.scenario.audit)
             try:
                 await self.audit()
-            except FAILURES:
+            except Unseen:
                 self.observer.step("the tables could not be audited: it is tried again later")
 
     async def audit(self) -> None:
         """Hold every table against what was written.
 
         Raises:
-            LoadcheckError, asyncpg.PostgresError, OSError: a table cannot be read just now.
+            Unseen: a table cannot be read just now.
+            EnvironmentProblem: what is wrong there cannot be recorded.
         """
         for table in self.following.tables:
-            await self._inspect(table)
+            await self._audit(table, tries=1)
         self._audits += 1
 
     async def conclude(self, interruption: Interruption) -> bool:
@@ -107,16 +108,23 @@ class Audit:
 
     async def _conclude(self) -> None:
         for table in self.following.tables:
-            if reason := await looked(partial(self._inspect, table), self.clock):
-                self._doubts.append(f"the table {table.name!r} could not be audited: {reason}")
+            try:
+                await self._audit(table, TRIES)
+            except Unseen as unseen:
+                self._doubts.append(f"the table {table.name!r} could not be audited: {unseen}")
         self._audits += bool(self.following.tables)
+
+    async def _audit(self, table: WrittenTable, tries: int) -> None:
+        """Look at a table until it can be done, and tell what is wrong there, which is never tried again."""
+        found = await looked(partial(self._inspect, table), self.clock, tries)
+        self._tell(table.name, await suspected(found, self.following.offset, self.following.ask))
 
     def _last(self, table: str) -> tuple[bool, Exchange] | None:
         reaching = self.following.holdings.reaching(Place(table, ""), -math.inf)
         last = reaching or self.following.last.get(table)
         return None if last is None else (reaching is not None, exchange_of(last, self.following.offset))
 
-    async def _inspect(self, table: WrittenTable) -> None:
+    async def _inspect(self, table: WrittenTable) -> Sequence[Discrepancy]:
         number, began = self.following.looking()
         found: list[Discrepancy] = []
         planted: set[Kind] = set()
@@ -137,7 +145,7 @@ class Audit:
             self.following.holdings.looked(number, self.clock.now())
             self.following.holdings.tidy(self.clock.now())
         self._rows[table.name], self._undecided[table.name] = inspection.checked, inspection.undecided
-        self._tell(table.name, await suspected(found, self.following.offset, self.following.ask))
+        return found
 
     def _plant(self, table: str, sightings: Iterable[Sighting], planted: set[Kind]) -> None:
         """Plant a canary with one row of each request and claim mix: its answers may not have shown any."""

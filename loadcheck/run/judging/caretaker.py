@@ -23,7 +23,7 @@ from loadcheck.record.stored import StoredWrites
 from loadcheck.run.interruption import Interruption
 from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.judging.naming import Naming
-from loadcheck.run.judging.patience import FAILURES, INTERRUPTED, TRIES, looked, why
+from loadcheck.run.judging.patience import FAILURES, INTERRUPTED, TRIES, Unseen, looked, why
 from loadcheck.run.observer import Observer
 from loadcheck.scenario.fault import FaultKind
 from loadcheck.scenario.model import Scenario
@@ -128,8 +128,12 @@ class Caretaker:
         accounts = self.accounts()
         tries = 1 if accounts.doubts else TRIES  # what could not be audited for so long is not waited for again
         for table in self.tables:
-            if reason := await looked(partial(self._compare, table), self.clock, tries):
-                self.doubts.append(f"the table {table.name!r} could not be audited: {reason}")
+            try:
+                now = await looked(partial(table.others, self.database), self.clock, tries)
+            except Unseen as unseen:
+                self.doubts.append(f"the table {table.name!r} could not be audited: {unseen}")
+            else:
+                self._compare(table.name, self._before[table.name], now)
         if accounts.lost and self._may_have_crashed():
             with suppress(*FAILURES):
                 self.notes += [_OFF.format(name) for name in await switched_off(self.database)]
@@ -151,14 +155,13 @@ class Caretaker:
                 "Nothing was sent. Give the scenario identities of their own, or delete these rows first.",
             )
 
-    async def _compare(self, table: WrittenTable) -> None:
+    def _compare(self, table: str, before: Fingerprint, now: Fingerprint) -> None:
         """Tell whether rows that the run did not write are as they were."""
-        before, after = self._before[table.name], await table.others(self.database)
-        if before == after:
+        if before == now:
             return
-        last = self.accounts().last.get(table.name)
-        counts = f"{before.count:,} before, {after.count:,} now"
-        what = f"rows of {table.name} that this run did not write have changed: {counts}"
+        last = self.accounts().last.get(table)
+        counts = f"{before.count:,} before, {now.count:,} now"
+        what = f"rows of {table} that this run did not write have changed: {counts}"
         if not self.alone or last is None:
             self.drift.append(f"{what}; somebody else may have written to them")
             return

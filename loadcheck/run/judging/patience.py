@@ -1,7 +1,7 @@
 """Looking at tables until they can be looked at: the database may just be coming back."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 
@@ -12,6 +12,8 @@ from loadcheck.oracle.database import GONE, sql_problem
 FAILURES: Final = (LoadcheckError, asyncpg.PostgresError, *GONE)
 """What a look raises where the table cannot be looked at just now."""
 
+T = TypeVar("T")
+
 INTERRUPTED: Final = "the tables could not be audited to the end: interrupted"
 
 TRIES: Final = 20
@@ -19,18 +21,24 @@ TRIES: Final = 20
 _RETRY_S: Final = 1.0
 
 
-async def looked(look: Callable[[], Awaitable[None]], clock: Clock, tries: int = TRIES) -> str:
-    """Look until it can be done, a second between; return why it could not after so many tries, or nothing."""
-    for left in reversed(range(tries)):
+class Unseen(Exception):
+    """A table could not be looked at; its text is why, for people."""
+
+
+async def looked(look: Callable[[], Awaitable[T]], clock: Clock, tries: int = TRIES) -> T:
+    """Look until it can be done, a second between; return what was found.
+
+    Raises:
+        Unseen: it could not be done after so many tries.
+    """
+    while True:
+        tries -= 1
         try:
-            await look()
+            return await look()
         except FAILURES as error:
-            if not left:
-                return why(error)
-            await clock.sleep(_RETRY_S)
-        else:
-            break
-    return ""
+            if not tries:
+                raise Unseen(why(error)) from None
+        await clock.sleep(_RETRY_S)
 
 
 def why(error: BaseException) -> str:
