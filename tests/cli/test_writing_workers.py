@@ -49,6 +49,51 @@ $$ BEGIN IF current_user = 'role_admin' THEN PERFORM pg_advisory_xact_lock_share
 CREATE VIEW entries WITH (security_invoker) AS SELECT * FROM kept_entries WHERE gate();
 GRANT SELECT, INSERT ON entries TO role_readwrite;
 """
+# Without a token everything is open: who has none gives himself the rows of whomever he names.
+OPEN = """
+DROP POLICY entries_of_the_tenant ON entries;
+CREATE POLICY entries_open ON entries TO role_readwrite
+    USING (tenant = coalesce(current_setting('request.jwt.claims', true)::json ->> 'tenant', tenant));
+"""
+STRANGERS = """
+name: strangers
+stack:
+  sql: [{ledger}, open.sql]
+  owner: role_admin
+  role: role_readwrite
+  pooler: {mode: transaction, size: 4}
+  postgrest: {db-anon-role: role_readwrite}
+tables:
+  entries: {mark: note, owner: {tenant: "{tenant}"}, key: slot}
+identities:
+  - {name: tenant, weight: 4, count: 4, claims: {role: role_readwrite, tenant: "tenant-{n}"}}
+  - name: stranger
+    from: SELECT 'tenant-' || n AS tenant FROM generate_series(4, 1, -1) AS n
+    token: missing
+    expect: {status: 401}
+requests:
+  - name: set
+    weight: 5
+    post: /entries?on_conflict=tenant,slot
+    headers: {Prefer: "resolution=merge-duplicates,return=representation"}
+    body: {tenant: "{tenant}", slot: "{slot}", account: cash, amount: 1, note: "{mark}"}
+    vars: {slot: {int: [1, 6]}}
+    writes: {table: entries, row: "{slot}"}
+    expect: {status: [200, 201]}
+  - name: remove
+    weight: 2
+    delete: /entries?tenant=eq.{tenant}&slot=eq.{slot}
+    vars: {slot: {int: [1, 6]}}
+    writes: {table: entries, row: "{slot}"}
+    expect: {status: [200, 204]}
+  - name: mine
+    weight: 5
+    get: /entries?select=slot,tenant,note
+    as: [tenant]
+    expect: {written: {table: entries}}
+load:
+  - {name: crowd, concurrency: 8, requests: 1000}
+"""
 WAITING = "SELECT count(*) FROM pg_stat_activity, pg_sleep(0.01) WHERE wait_event = 'advisory' AND query LIKE $1"
 
 
@@ -157,6 +202,21 @@ async def test_ctrl_c_ends_the_last_audit_and_leaves_a_doubt(
     assert summary(tmp_path / "run")["writes"]["doubts"] == ["the tables could not be audited to the end: interrupted"]
     async with owner_of(gated) as owner:
         assert await owner.fetchval(LEFT) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_token_that_should_have_been_refused_is_all_that_is_wrong_with_its_writes(
+    workers: int, tmp_path: Path
+) -> None:
+    (tmp_path / "open.sql").write_text(OPEN)
+    (tmp_path / "strangers.yaml").write_text(STRANGERS.replace("{ledger}", str(SCENARIOS / "ledger.sql")))
+    options = ("--seed", 1, "--no-reproduce", "--workers", workers, "--out", tmp_path / "run")
+    ended = loadcheck("run", tmp_path / "strangers.yaml", *options)
+    assert ended.code == 1, ended.text
+    told = summary(tmp_path / "run")
+    assert {(one["symptom"], one["victim"]["identity"]) for one in told["findings"]} == {("accepted-token", "stranger")}
+    assert told["writes"]["accounted"] == told["writes"]["acknowledged"] > 300
+    assert told["writes"]["wrong"] == 0
 
 
 def test_more_workers_than_owners_are_refused(tmp_path: Path) -> None:

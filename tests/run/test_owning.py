@@ -61,12 +61,18 @@ def groups(known: Prepared) -> list[list[str]]:
 
 def test_who_owns_the_same_rows_belongs_together(tmp_path: Path) -> None:
     rest = [[f"user#{n}"] for n in range(3, 7)]
-    assert groups(prepared(tmp_path, SCENARIO)) == [["admin#1", "user#1"], ["admin#2", "user#2"], *rest]
+    assert groups(prepared(tmp_path, SCENARIO)) == [["admin#1", "expired", "user#1"], ["admin#2", "user#2"], *rest]
+
+
+def test_whose_token_must_be_refused_is_tied_by_writes_alone(tmp_path: Path) -> None:
+    reading = SCENARIO.replace("as: [user, admin, expired]", "as: [user, admin]")
+    reading = reading.replace("as: [user, admin, guest]", "as: [user, admin, guest, expired]")
+    assert not any("expired" in group for group in groups(prepared(tmp_path, reading)))
 
 
 def test_owners_are_tied_over_several_tables(tmp_path: Path) -> None:
     rest = [[f"user#{n}"] for n in range(3, 7)]
-    assert groups(prepared(tmp_path, SCENARIO + LOG)) == [["admin#1", "admin#2", "user#1", "user#2"], *rest]
+    assert groups(prepared(tmp_path, SCENARIO + LOG)) == [["admin#1", "admin#2", "expired", "user#1", "user#2"], *rest]
 
 
 def test_what_is_never_sent_ties_nobody(tmp_path: Path) -> None:
@@ -79,7 +85,7 @@ def test_as_many_workers_as_every_kind_has_owners(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem) as refused:
         refuse_too_many(prepared(tmp_path, SCENARIO), 4)
     assert "--workers 4 is too many: whoever owns the same rows must be with one worker" in refused.value.message
-    assert "the identities of 'admin' are 2 groups (the largest: user#1, admin#1)" in refused.value.message
+    assert "the identities of 'admin' are 2 groups (the largest: user#1, admin#1 and 1 more)" in refused.value.message
     assert refused.value.advice == "Nothing was sent. Use --workers 2, or give 'admin' more owners."
 
 
@@ -87,5 +93,5 @@ def test_one_owner_is_for_one_worker(tmp_path: Path) -> None:
     refuse_too_many(prepared(tmp_path, SCENARIO + LOG), 1)
     with pytest.raises(UsageProblem) as refused:
         refuse_too_many(prepared(tmp_path, SCENARIO + LOG), 2)
-    assert "the identities of 'admin' are 1 group (the largest: user#1, user#2 and 2 more)" in refused.value.message
+    assert "the identities of 'admin' are 1 group (the largest: user#1, user#2 and 3 more)" in refused.value.message
     assert refused.value.advice == "Nothing was sent. Leave out --workers, or give 'admin' more owners."

@@ -18,7 +18,8 @@ _SHOWN: Final = 2
 def owning_together(prepared: Prepared) -> Groups:
     """Return the identities that write or read rows of one owner, or are tied so over several tables.
 
-    Those whose tokens must be refused own nothing, and who can have no rows is tied to nobody.
+    Those whose tokens must be refused read nothing, but a server that takes their tokens takes their writes as well:
+    these count. Who can have no rows is tied to nobody.
     """
     return joined(_owning(prepared.scenario, prepared.population, prepared.naming))
 
@@ -26,18 +27,20 @@ def owning_together(prepared: Prepared) -> Groups:
 def refuse_too_many(prepared: Prepared, workers: int) -> None:
     """Refuse more workers than there are groups of owners, for then one would lack a kind of identity.
 
+    It may lack those whose tokens must be refused, for nobody comes after them on a backend.
+
     Raises:
         UsageProblem: there are too few groups.
     """
     if workers == 1:
         return
     population, groups = prepared.population, owning_together(prepared)
-    lacking = _lacking(population, groups, workers)
+    lacking = _lacking(prepared, groups, workers)
     if lacking is None:
         return
     name = prepared.scenario.identities[lacking].name
     own = [group for group in groups if any(population[each].mix == lacking for each in group)]
-    possible = next(fewer for fewer in range(workers - 1, 0, -1) if _lacking(population, groups, fewer) is None)
+    possible = next(fewer for fewer in range(workers - 1, 0, -1) if _lacking(prepared, groups, fewer) is None)
     raise UsageProblem(
         f"--workers {workers} is too many: whoever owns the same rows must be with one worker, and by their owners the "
         f"identities of {name!r} are {len(own)} {'group' if len(own) == 1 else 'groups'} ({_told(population, own)})",
@@ -57,15 +60,19 @@ def _owning(scenario: Scenario, population: Population, naming: Naming) -> Itera
 
 def _tables(scenario: Scenario, mix: ClaimMix) -> set[str]:
     """Return the written tables that a mix has to do with."""
-    if not mix.weight or not reaches_the_database(mix):
+    if not mix.weight:
         return set()
-    asked = (each for each in scenario.requests if each.weight and scenario.applies(each, mix))
-    return {written.table for each in asked if (written := each.writes or each.expect.written) is not None}
+    asked = [each for each in scenario.requests if each.weight and scenario.applies(each, mix)]
+    writes = {each.writes.table for each in asked if each.writes is not None}
+    reads = {each.expect.written.table for each in asked if each.expect.written is not None}
+    return writes | reads if reaches_the_database(mix) else writes
 
 
-def _lacking(population: Population, groups: Groups, workers: int) -> int | None:
+def _lacking(prepared: Prepared, groups: Groups, workers: int) -> int | None:
     """Return a mix of which some share would have nobody; None where all have everybody they need."""
-    bound = {population[identity].mix for group in groups for identity in group}
+    population, mixes = prepared.population, prepared.scenario.identities
+    tied = {population[identity].mix for group in groups for identity in group}
+    bound = {mix for mix in tied if reaches_the_database(mixes[mix])}
     for members in dealt(groups, population, workers):
         lacking = bound - {population[identity].mix for identity in members}
         if lacking:
