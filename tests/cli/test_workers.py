@@ -166,6 +166,16 @@ def test_faults_strike_all_workers_alike_and_are_nobodys_violation(tmp_path: Pat
     assert again.code == 0, again.text
 
 
+def test_a_fault_is_told_after_the_phase_in_which_it_strikes(tmp_path: Path, pets_stack: EmbeddedStack) -> None:
+    fault = {"do": "run", "at": "0.1s", "for": "0.1s", "start": "true", "stop": "true"}
+    load = [{"name": "crowd", "concurrency": 2, "duration": "2s"}]
+    (tmp_path / "pets.yaml").write_text(yaml.safe_dump({**yaml.safe_load(SCENARIO), "load": load, "faults": [fault]}))
+    out = ("--workers", 2, "--out", tmp_path / "run")
+    ended = loadcheck("run", tmp_path / "pets.yaml", *aimed_at(pets_stack), *out)
+    assert ended.code == 0, ended.text
+    assert ended.text.index("s  crowd: concurrency 2") < ended.text.index("fault: run")
+
+
 def test_an_old_token_that_is_still_taken_is_found_by_workers(tmp_path: Path) -> None:
     leak, out = SCENARIOS / "leaks/H1/leak.yaml", tmp_path / "run"
     ended = loadcheck("run", leak, "--seed", 1, "--workers", 2, "--no-reproduce", "--out", out)

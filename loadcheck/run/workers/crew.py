@@ -170,8 +170,7 @@ class Crew:
                 breaking = tasks.create_task(self._faults.run(self._ours(), self._rotated, self._announced))
                 for phase in range(len(self._desk.tally.scenario.load)):
                     await self._waiting(phase)
-                    self._hands.tell(Begin(phase))
-                    self._faults.started(self._clock.now())
+                    await self._begin(phase)
                 await self._waiting(len(self._desk.tally.scenario.load))
                 # What is broken is mended before anybody is asked again.
                 self._faults.end()
@@ -180,6 +179,14 @@ class Crew:
                 await self._judged()
                 for task in minding:
                     task.cancel()
+
+    async def _begin(self, phase: int) -> None:
+        """Have all begin a phase, and tell of that before any of its faults."""
+        at = self._clock.now()
+        self._hands.tell(Begin(phase))
+        await self._look()
+        self._put_together()
+        self._faults.started(at)
 
     async def _waiting(self, phase: int) -> None:
         await self._hands.until(lambda hand: hand.waiting >= phase)

@@ -193,8 +193,8 @@ class _Worker:
         match order:
             case Begin(phase=phase):
                 self.gate.open(phase)
-            case Look():
-                self.line.send(self._report(self._new_findings()))
+            case Look():  # when what the order before has set off is done: a phase has begun by then
+                asyncio.get_running_loop().call_soon(self._look)
             case Strike() | Rotated() | Mended() | Settle():
                 self.faults.hear(order)
             case Stop():
@@ -209,6 +209,9 @@ class _Worker:
                 self.enough.set()
             case Finish():
                 self._dismiss()
+
+    def _look(self) -> None:
+        self.line.send(self._report(self._new_findings()))
 
     def _suspects(self, rows: Sequence[Gone]) -> list[Write | None]:
         following = self.judging.following
