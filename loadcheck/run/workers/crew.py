@@ -1,16 +1,12 @@
-"""The load of a run, carried by several workers: put together what they count, so that it is one run."""
+"""The load of a run, carried by several workers: they go through its phases and faults together, so that it is one."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
-from itertools import chain, zip_longest
 from typing import Final
 
 from loadcheck.clock import Clock
-from loadcheck.engine.events import PhaseEnded, PhaseStarted
 from loadcheck.judge.outcome import Worst
-from loadcheck.record.generator import Generator
 from loadcheck.record.sampler import Sampler
 from loadcheck.record.windows import Windows
 from loadcheck.run.desk import Desk
@@ -28,7 +24,7 @@ from loadcheck.run.parts import Parts
 from loadcheck.run.sampling import Sampling
 from loadcheck.run.upkeep import Upkeep
 from loadcheck.run.workers.errands import Errands
-from loadcheck.run.workers.hands import Hand, Hands
+from loadcheck.run.workers.hands import Hands
 from loadcheck.run.workers.messages import (
     Begin,
     Conclude,
@@ -36,26 +32,23 @@ from loadcheck.run.workers.messages import (
     Finish,
     Look,
     Mended,
-    Report,
     Rotated,
     Settle,
     Stop,
     Strike,
 )
-from loadcheck.run.workers.uses import Confluence
+from loadcheck.run.workers.totals import Totals, uncounted
 from loadcheck.scenario.fault import Fault, FaultKind
 from loadcheck.scenario.target import Jwt
 from loadcheck.tasks import ungrouped
 
 _EVERY_S: Final = 1.0
-_UNFINISHED: Final = "what worker {} has written is not accounted for: it did not audit it to the end"
 # How long workers may take to leave at once, and write down what they have.
 _LEAVING_S: Final = 10.0
-_LATEST: Final = ("lag_p99_ms", "late_p99_ms", "starved_s")
 
 
 class Crew:
-    """Has the workers go through the phases together, and counts for the run what they have counted.
+    """Has the workers go through the phases together.
 
     Args:
         hands: The workers.
@@ -94,8 +87,7 @@ class Crew:
         self._cold = ColdBackends(renew)
         self._errands = Errands(hands, faults.recovery, self._cold)
         self._clock = clock
-        self._generator = _Together(hands)
-        self._confluence = Confluence(judging.coverage)
+        self._totals = Totals(hands, judging, desk)
         self._began = clock.now()
         self.windows = Windows(desk.tally)
 
@@ -108,7 +100,7 @@ class Crew:
         self._began = self._clock.now()
         interruption.soften(self._interrupt)
         reached, on = self._judging.coverage.reached, self._faults.recovery.on
-        gauges = Gauges(self._now, self._in_flight, reached, faults=on)
+        gauges = Gauges(self._now, self._totals.in_flight, reached, faults=on)
         self._desk.halt.arm(self.stop)
         observer.started(self._desk.tally, gauges)
         try:
@@ -118,7 +110,7 @@ class Crew:
             self._hands.tell(Stop())
             self._hands.tell(Settle())
             await interruption.until_signal(self._in_time(self._judged))
-            self._put_together()
+            self._totals.count()
         finally:
             observer.finished()
 
@@ -139,7 +131,7 @@ class Crew:
         self._hands.tell(Finish())
         if not await interruption.until_signal(self._over()):
             await interruption.until_signal(self._in_time(self._over))
-        self._conclude()
+        self._totals.close()
         return done
 
     def stop(self) -> None:
@@ -150,17 +142,12 @@ class Crew:
             self._faults.end()
 
     def accounts(self) -> Accounts:
-        """Return what came of the writes of all workers; what one has not audited to its end is in doubt."""
-        together = Accounts.together([report.accounts for report in self._reports()])
-        unfinished = [hand.number for hand in self._hands.hands if hand.finished is None]
-        together.doubts += [_UNFINISHED.format(number) for number in unfinished]
-        return together
+        """Return what came of the writes."""
+        return self._totals.accounts()
 
     def generator(self) -> dict[str, float | None]:
-        """Return what loadcheck itself used and missed, in all its processes, and by how much the latest was late."""
-        told = [report.generator for report in self._reports()]
-        latest = {name: max((one[name] or 0.0 for one in told), default=0.0) for name in _LATEST}
-        return {**self._generator.figures(), "missed": self._desk.tally.missed_arrivals, **latest}
+        """Return what loadcheck itself used and missed, and by how much it was late."""
+        return self._totals.generator()
 
     async def _to_the_end(self) -> None:
         with ungrouped():
@@ -185,7 +172,7 @@ class Crew:
         at = self._clock.now()
         self._hands.tell(Begin(phase))
         await self._look()
-        self._put_together()
+        self._totals.count()
         self._faults.started(at)
 
     async def _waiting(self, phase: int) -> None:
@@ -233,7 +220,7 @@ class Crew:
         """Where a worker is lost, have the others end in order: what they would still send is no longer the run."""
         await self._hands.until_lost()
         lost = next(hand for hand in self._hands.hands if hand.lost)
-        self._desk.observer.step(f"stopping: {_uncounted(lost)}")
+        self._desk.observer.step(f"stopping: {uncounted(lost)}")
         self.stop()
 
     def _ours(self) -> Mapping[FaultKind, Break]:
@@ -263,56 +250,24 @@ class Crew:
     async def _sample(self) -> None:
         """Have everybody report at once, every second, for as long as it runs."""
         faults = self._faults.breaking.lately
-        sampler = Sampler(self._desk.tally, self._judging.coverage.counted, self._generator, faults)
+        sampler = Sampler(self._desk.tally, self._judging.coverage.counted, self._totals.used, faults)
         sampling = Sampling(
-            sampler, self._desk.series, self._in_flight, self._clock, self.windows, self._now, self._broken
+            sampler, self._desk.series, self._totals.in_flight, self._clock, self.windows, self._now, self._broken
         )
         try:
             while True:
                 await self._clock.sleep(_EVERY_S)
                 await self._look()
-                self._put_together()
+                self._totals.count()
                 sampling.sample(self._began)
         finally:
-            self._put_together()
+            self._totals.count()
             sampling.sample(self._began)
 
     async def _look(self) -> None:
         wanted = {hand.number: hand.reports + 1 for hand in self._hands.hands}
         self._hands.tell(Look())
         await self._hands.until(lambda hand: hand.reports >= wanted[hand.number])
-
-    def _put_together(self) -> None:
-        """Count for the run what its workers have counted in all."""
-        desk, reports = self._desk, self._reports()
-        desk.tally.put_together(report.tally for report in reports)
-        for finding in desk.findings.put_together(hand.findings for hand in self._hands.hands):
-            desk.observer.finding(finding)
-        canaries = self._judging.canaries
-        canaries.planted = sum((report.planted for report in reports), Counter())
-        canaries.passed = sum((report.passed for report in reports), Counter())
-        self._confluence.add([hand.taken() for hand in self._hands.hands])
-        if desk.findings:
-            desk.halt.pull("a violation")
-
-    def _conclude(self) -> None:
-        """Count what came last, and keep what is told at the end only."""
-        self._put_together()
-        self._confluence.close()
-        finished = [hand.finished for hand in self._hands.hands if hand.finished is not None]
-        beginnings = zip_longest(*(each.beginning for each in finished))
-        self._desk.trail.begin_with(draw for draw in chain.from_iterable(beginnings) if draw is not None)
-        self._desk.elsewhere.extend(each.kept for each in finished)
-        self._desk.doubts.extend(_uncounted(hand) for hand in self._hands.hands if hand.finished is None)
-        for event, missed in self._phases():
-            self._desk.history.phase(event, missed)
-
-    def _phases(self) -> Iterator[tuple[PhaseStarted | PhaseEnded, int]]:
-        for index, phase in enumerate(self._desk.tally.phases):
-            if phase.started is not None:
-                yield PhaseStarted(index, phase.phase, phase.started), 0
-            if phase.ended is not None:
-                yield PhaseEnded(index, phase.phase, phase.ended), phase.missed
 
     def _broken(self, name: str, worst: Worst) -> None:
         told = broken_threshold(name, worst)
@@ -323,33 +278,5 @@ class Crew:
         self._desk.observer.step(STOPPING)
         self.stop()
 
-    def _reports(self) -> list[Report]:
-        return [hand.report for hand in self._hands.hands if hand.report is not None]
-
-    def _in_flight(self) -> int:
-        return sum(report.in_flight for report in self._reports())
-
     def _now(self) -> float:
         return self._clock.now() - self._began
-
-
-def _uncounted(hand: Hand) -> str:
-    how = hand.lost or "did not end in time"
-    return f"worker {hand.number} {how}: what it had done since its last report is not counted"
-
-
-class _Together(Generator):
-    """What all processes of loadcheck have used.
-
-    Args:
-        hands: The workers.
-    """
-
-    def __init__(self, hands: Hands) -> None:
-        super().__init__()
-        self._hands = hands
-
-    def figures(self) -> dict[str, float | None]:
-        """Return seconds of processor time and of waiting for it, and in MB the sum of the largest memories."""
-        told = [super().figures(), *(hand.report.generator for hand in self._hands.hands if hand.report is not None)]
-        return {name: round(sum(one[name] or 0.0 for one in told), 3) for name in ("cpu_s", "waited_s", "rss_max_mb")}
