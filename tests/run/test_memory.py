@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from loadcheck.engine import wire, wire_heads
+from loadcheck.engine import gathering, wire, wire_heads
 from loadcheck.engine.events import Draw
 from loadcheck.judge import trail, transactions
 from loadcheck.oracle import truths
@@ -22,6 +22,7 @@ from tests.cli.command import REPOSITORY
 _FULL: Final = 1_500
 """Exchanges after which everything that may fill up has done so, with the bounds below."""
 _BOUNDS: Final = {
+    gathering: {"_ENOUGH": 1},  # else some, now more and now less, wait with their answers to be told
     wire: {"_OPENED_KEPT": 4},
     wire_heads: {"_KEPT": 4},
     truths: {"_DRAWN_KEPT": 1_200},  # more than the feed has ahead
