@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Final
 
-from loadcheck.engine.events import Answer, Exchange
+from loadcheck.engine.events import Exchange
 from loadcheck.judge.errors import LOST_SETTINGS
 from loadcheck.judge.judge import unknown
 from loadcheck.judge.verdict import Symptom, Verdict
-from loadcheck.oracle.rows import parse
 from loadcheck.scenario.fault import Fault, FaultKind
 
+_ERRORS: Final = range(400, 600)
 _SERVER_ERRORS: Final = range(500, 600)
 
 
@@ -31,17 +31,10 @@ def excused(exchange: Exchange, verdict: Verdict, fault: Fault) -> Verdict:
 
 
 def _refused(exchange: Exchange, verdict: Verdict) -> bool:
-    """Whether it is a server's error; one that tells of lost settings is evidence whatever goes on."""
+    """Whether it is a server's error, or a refusal left open; one that tells of lost settings is always evidence."""
     answer = exchange.answer
-    if verdict.symptom is not Symptom.WRONG_STATUS or answer is None or verdict.code in LOST_SETTINGS:
+    if answer is None or verdict.code in LOST_SETTINGS:
         return False
-    return answer.status in _SERVER_ERRORS or _speechless(answer)
-
-
-def _speechless(answer: Answer) -> bool:
-    """Whether PostgREST tells of an error of which PostgreSQL told it nothing: the connection broke (12.0.2: a 400)."""
-    try:
-        body = parse(answer.body)
-    except ValueError:
-        return False
-    return isinstance(body, dict) and body.get("code") == "" == body.get("message")
+    if verdict.disputed:
+        return answer.status in _ERRORS
+    return verdict.symptom is Symptom.WRONG_STATUS and answer.status in _SERVER_ERRORS

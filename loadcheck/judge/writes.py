@@ -122,7 +122,7 @@ def ended(answer: Answer | None) -> Ended:
         return Ended.REFUSED if undone else Ended.ACKNOWLEDGED
     # Without a code nobody said that the transaction was rolled back: so PostgREST answers when its connection breaks.
     code = code_of(answer) if answer.status in _REFUSAL else ""
-    doubtful = not code or code.startswith(_COMPLETION_UNKNOWN) or is_outage(answer.status, code)
+    doubtful = not code or code.startswith(_COMPLETION_UNKNOWN) or is_outage(answer)
     return Ended.UNKNOWN if doubtful else Ended.REFUSED
 
 

@@ -45,6 +45,7 @@ class Expectation:
         drawn: Names of request variables on which the truth depends.
         by_identity: Whether the truth depends on the identity, too.
         written: Which of the run's own rows are expected; None when none are.
+        bodiless: Whether it is of a HEAD, whose answer has no body.
     """
 
     loc: Loc
@@ -61,6 +62,7 @@ class Expectation:
     drawn: frozenset[str]
     by_identity: bool
     written: Written | None = None
+    bodiless: bool = False
 
     @cached_property
     def expects_rows(self) -> bool:
@@ -148,6 +150,7 @@ def _compile(request: Request, r: int, mix: ClaimMix, m: int) -> Expectation:
         drawn=_drawn(request, expect, query),
         by_identity=query is not None and (query.as_identity or bool(set(query.names) - request.vars.keys())),
         written=expect.written,
+        bodiless=request.method == "HEAD",
     )
 
 

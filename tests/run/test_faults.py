@@ -44,11 +44,15 @@ async def broken_before() -> AsyncIterator[EmbeddedStack]:
 
 @pytest.fixture
 async def stack(broken_before: EmbeddedStack) -> EmbeddedStack:
-    """The same, once nothing is left of what the last test broke: every connection of PostgREST's pool is new."""
+    return await well(broken_before)
+
+
+async def well(stack: EmbeddedStack) -> EmbeddedStack:
+    """Return it once nothing is left of what the last test broke: every connection of PostgREST's pool is new."""
     async with asyncio.timeout(PATIENCE_S):
-        while not await answers_everybody(broken_before):  # noqa: ASYNC110 -- nothing tells when it is well
+        while not await answers_everybody(stack):  # noqa: ASYNC110 -- nothing tells when it is well
             await asyncio.sleep(0.05)
-    return broken_before
+    return stack
 
 
 async def answers_everybody(stack: EmbeddedStack) -> bool:

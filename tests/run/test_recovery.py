@@ -3,7 +3,7 @@
 import pytest
 
 from loadcheck.engine.events import Answer, Draw, Exchange, Lost
-from loadcheck.judge.judge import unknown, violation
+from loadcheck.judge.judge import unknown, unsettled, violation
 from loadcheck.judge.verdict import OK, Ruling, Symptom, Verdict
 from loadcheck.run.faults.recovery import GRACE_S, Recovery, Window
 from loadcheck.scenario.fault import Fault
@@ -89,16 +89,16 @@ def test_a_lost_answer_stays_unknown_and_names_the_fault(recovery: Recovery) -> 
     assert recovery.consider(lost, unknown("lost")).fault == "cancel-queries"
 
 
-@pytest.mark.parametrize(
-    ("body", "ruling"),
-    [
-        (b'{"code":"","details":null,"hint":null,"message":""}', Ruling.UNKNOWN),
-        (b'{"code":"PGRST102","message":"Empty or invalid json"}', Ruling.VIOLATION),
-        (b"not JSON", Ruling.VIOLATION),
-    ],
-)
-def test_an_error_without_a_word_is_a_broken_connection(recovery: Recovery, body: bytes, ruling: Ruling) -> None:
+def test_a_refusal_that_was_left_open_is_excused_and_rows_that_were_are_not(recovery: Recovery) -> None:
+    recovery.begin(0, 10.0)
+    open_ones = [recovery.consider(exchange(11.0, 11.1, status), unsettled("open")) for status in (400, 500, 200)]
+    assert [each.disputed for each in open_ones] == [False, False, True]
+    assert {each.fault for each in open_ones} == {"cancel-queries"}
+
+
+@pytest.mark.parametrize("body", [b'{"code":"PGRST102","message":"Empty or invalid json"}', b"not JSON"])
+def test_a_refusal_of_what_was_asked_is_not_excused(recovery: Recovery, body: bytes) -> None:
     recovery.begin(0, 10.0)
     answered = Exchange(Draw(0, 0, 0), 0, 11.0, 11.0, 11.1, Answer(400, {}, body))
     wrong = violation(Symptom.WRONG_STATUS, "status 400, expected 200")
-    assert recovery.consider(answered, wrong).ruling is ruling
+    assert recovery.consider(answered, wrong).ruling is Ruling.VIOLATION

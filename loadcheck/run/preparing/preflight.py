@@ -112,9 +112,8 @@ class Preflight:
 
     def _refuse_outage(self, answers: Sequence[Answer]) -> None:
         """Tell a target that cannot answer anybody."""
-        told = {(answer.status, code_of(answer)) for answer in answers}
-        if all(is_outage(status, code) for status, code in told):
-            status, code = min(told)
+        if all(is_outage(answer) for answer in answers):
+            status, code = min((answer.status, code_of(answer)) for answer in answers)
             raise EnvironmentProblem(
                 f"{self.url} answers every request with {status}{f' ({code})' if code else ''}",
                 "It is up, but what stands behind it is not: look at its log, its db-uri, and the pooler.",
