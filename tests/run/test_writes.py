@@ -149,6 +149,17 @@ async def test_rows_that_are_held_against_another_owner_are_flagged(
     assert not any("had no canary" in told for told in ended.summary["blind_spots"])
 
 
+async def test_of_right_answers_with_rows_of_the_run_one_in_200_is_held_against_another_owner(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    load = "{name: all, concurrency: 8, requests: 1500}"
+    ended, _ = await run(stack, tmp_path, load, scenario=HEAD + MINE)
+    answers = ended.summary["requests"]["mine"]["ok"]
+    assert 400 < answers < 600
+    # The first one at once, and none in the audit: no row was made by a request that reads.
+    assert 1 < ended.summary["canaries"]["requests"]["mine"]["planted"] <= 1 + answers // 200
+
+
 async def test_a_judge_that_takes_every_row_for_anybodys_makes_the_run_inconclusive(
     stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,6 @@ from loadcheck.scenario.model import Scenario
 _EVERY: Final = 200
 _KEPT: Final = 16  # right answers of a request, among which another identity's is looked for
 
-
 Kind = tuple[int, int]
 """Request and claim mix, by index."""
 
@@ -72,7 +71,10 @@ class Canaries:
             self.passed[request] += 1
 
     def wants(self, kind: Kind) -> bool:
-        """Count a right answer; return whether it should be offered: to be planted, or to be held against."""
+        """Count a right answer that is comparable; return whether it should be offered: to be planted, or held against.
+
+        The rows of a run's own are counted by `due`, and no answer is counted for them a second time.
+        """
         request, mix = kind
         counts = self._unplanted[request]
         counts[mix] = unplanted = counts[mix] + 1
@@ -110,6 +112,11 @@ class Canaries:
         if wrong is not None:
             verdict = judge(exchange, expectation, TokenKind.VALID, wrong.truth, wrong.variables)
             self.plant(kind, caught=isinstance(verdict, Dispute) or verdict.ruling is not Ruling.OK)
+
+
+def comparable(expectation: Expectation) -> bool:
+    """Whether an answer can be held against another identity's truth, or what headers or JSON are for it."""
+    return expectation.needs_truth or bool(expectation.headers or expectation.json)
 
 
 def _wrong(expectation: Expectation, mine: _Right, lately: Iterable[_Right]) -> _Right | None:

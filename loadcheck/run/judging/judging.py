@@ -22,7 +22,7 @@ from loadcheck.oracle.expectation import REFUSAL, Expectation
 from loadcheck.oracle.stamp import HEADER
 from loadcheck.oracle.truth import Reading, Truth
 from loadcheck.record.coverage import Coverage, Use
-from loadcheck.run.judging.canaries import Canaries
+from loadcheck.run.judging.canaries import Canaries, comparable
 from loadcheck.run.judging.context import Context
 from loadcheck.run.judging.exposure import Exposure
 from loadcheck.run.judging.following import Following
@@ -70,6 +70,7 @@ class Judging:
         self._population = list(prepared.population)
         self._mixes = [identity.mix for identity in self._population]
         self._expected = {(request, mix): expectation for request, mix, expectation in prepared.expectations}
+        self._comparable = frozenset(kind for kind, expectation in self._expected.items() if comparable(expectation))
         self._oracle = prepared.oracle
         self._context = context
         self._clock = clock
@@ -122,7 +123,8 @@ class Judging:
                 self._dispute(told)
                 return None
             verdict = told
-        if verdict.ruling is Ruling.OK and self.canaries.wants((draw.request, self._mixes[draw.identity])):
+        kind = draw.request, self._mixes[draw.identity]
+        if verdict.ruling is Ruling.OK and kind in self._comparable and self.canaries.wants(kind):
             self._offer(exchange, before)
         followed = self.following.judged(exchange, verdict) if self._followed[draw.request] else verdict
         return None if followed is None else (exchange, followed, grounds)
