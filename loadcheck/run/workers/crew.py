@@ -30,7 +30,6 @@ from loadcheck.run.workers.messages import (
     Conclude,
     Enough,
     Finish,
-    Look,
     Mended,
     Rotated,
     Settle,
@@ -171,7 +170,7 @@ class Crew:
         """Have all begin a phase, and tell of that before any of its faults."""
         at = self._clock.now()
         self._hands.tell(Begin(phase))
-        await self._look()
+        await self._hands.report()
         self._totals.count()
         self._faults.started(at)
 
@@ -257,17 +256,12 @@ class Crew:
         try:
             while True:
                 await self._clock.sleep(_EVERY_S)
-                await self._look()
+                await self._hands.report()
                 self._totals.count()
                 sampling.sample(self._began)
         finally:
             self._totals.count()
             sampling.sample(self._began)
-
-    async def _look(self) -> None:
-        wanted = {hand.number: hand.reports + 1 for hand in self._hands.hands}
-        self._hands.tell(Look())
-        await self._hands.until(lambda hand: hand.reports >= wanted[hand.number])
 
     def _broken(self, name: str, worst: Worst) -> None:
         told = broken_threshold(name, worst)

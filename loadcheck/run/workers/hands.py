@@ -24,6 +24,7 @@ from loadcheck.run.workers.messages import (
     Finished,
     Job,
     Judged,
+    Look,
     Question,
     Recovered,
     Report,
@@ -47,7 +48,8 @@ class Hand:
         number: From 1.
         line: Where it is told what to do.
         report: Its last report; None before the first.
-        reports: How many there were.
+        looks: How many times it was asked for one.
+        reports: How many of these times it has reported.
         uses: Those reported and not yet counted.
         findings: All that it found, as far as it was told.
         waiting: The phase that it waits for; after the last one, how many there are.
@@ -68,6 +70,7 @@ class Hand:
     news: asyncio.Queue[News]
     report: Report | None = None
     findings: Findings = field(default_factory=Findings)
+    looks: int = 0
     reports: int = 0
     uses: list[tuple[int, Use]] = field(default_factory=list)
     waiting: int = -1
@@ -89,6 +92,12 @@ class Hand:
     def answers(self) -> bool:
         """Whether it has answered all that it was asked."""
         return self.answered == self.asked
+
+    def look(self) -> int:
+        """Ask for a report; return how many were asked for by now."""
+        self.looks += 1
+        self.line.send(Look())
+        return self.looks
 
     def ask(self, number: int, rows: Sequence[Gone]) -> None:
         """Ask who may have removed rows."""
@@ -136,6 +145,7 @@ class Hand:
                 self.answered, self.suspects = number, suspects
             case Report():
                 self._report(message)
+                self.reports += 1
             case Judged(report=report):
                 self._report(report)
                 self.judged = True
@@ -149,7 +159,6 @@ class Hand:
 
     def _report(self, report: Report) -> None:
         self.report = report
-        self.reports += 1
         self.uses += report.uses
         self.findings = report.findings or self.findings
 
@@ -177,6 +186,11 @@ class Hands:
         """Tell all that are working."""
         for hand in self.working:
             hand.line.send(order)
+
+    async def report(self) -> None:
+        """Have all that are working report how things are: a report that was asked for before does not do."""
+        wanted = {hand.number: hand.look() for hand in self.working}
+        await self.until(lambda hand: hand.reports >= wanted[hand.number])
 
     async def until_lost(self) -> None:
         """Wait until one has ended before its time."""
