@@ -38,8 +38,7 @@ def held_up(cores: frozenset[int], seconds: float) -> tuple[float, float]:
     """Look at the clock all the time, on some cores; no tool there can be better in time than that loop is.
 
     Returns:
-        For which part of the time the loop was held up, by something that is not on these cores for all to see; and
-        the longest, in seconds.
+        For which part of the time the loop was held up, whoever had these cores meanwhile; and the longest, in seconds.
     """
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
