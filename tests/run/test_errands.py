@@ -19,6 +19,7 @@ from loadcheck.run.workers.errands import Errands
 from loadcheck.run.workers.hands import Hand, Hands, News
 from loadcheck.run.workers.messages import Asked, Question, Reply
 from loadcheck.scenario.writes import Does
+from tests.cli.command import PATIENCE_S
 
 ROWS = [Gone(Place("entries", "a", "1"), 1.0)]
 DELETED = Write(Draw(7, 0, 7), Does.DELETE, 1.0)
@@ -53,7 +54,8 @@ async def crew(*workers: Worker) -> AsyncIterator[asyncio.Queue[News]]:
         worker.hand = Hand(number, process, line, change, news)
     hands = Hands([worker.hand for worker in workers], change, news)
     doing = asyncio.create_task(Errands(hands, Recovery([], lambda _: None), ColdBackends(None)).run())
-    yield news
+    async with asyncio.timeout(PATIENCE_S):
+        yield news
     doing.cancel()
 
 

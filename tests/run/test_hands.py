@@ -8,6 +8,7 @@ from typing import Any, cast
 from loadcheck.run.judging.accounts import Accounts
 from loadcheck.run.workers.hands import Hand, Hands
 from loadcheck.run.workers.messages import Braced, Look, Report
+from tests.cli.command import PATIENCE_S
 
 REPORT = Report(cast("Any", None), None, Counter(), Counter(), (), {}, 0, Accounts())
 
@@ -32,12 +33,13 @@ async def test_a_report_that_was_asked_for_before_does_not_do() -> None:
     hands = Hands([hand], change, hand.news)
     listening = asyncio.create_task(hand.listen())
     earlier, later = asyncio.create_task(hands.report()), asyncio.create_task(hands.report())
-    assert [await line.orders.get(), await line.orders.get()] == [Look(), Look()]
-    line.told.put_nowait(REPORT)
-    line.told.put_nowait(Braced())
-    await earlier
-    await hands.until(lambda hand: hand.braced == 1)
-    assert not later.done()
-    line.told.put_nowait(REPORT)
-    await later
+    async with asyncio.timeout(PATIENCE_S):
+        assert [await line.orders.get(), await line.orders.get()] == [Look(), Look()]
+        line.told.put_nowait(REPORT)
+        line.told.put_nowait(Braced())
+        await earlier
+        await hands.until(lambda hand: hand.braced == 1)
+        assert not later.done()
+        line.told.put_nowait(REPORT)
+        await later
     listening.cancel()

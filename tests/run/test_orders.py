@@ -1,5 +1,6 @@
 """What a worker is told by its run, where orders come faster than it takes them."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -15,6 +16,7 @@ from loadcheck.run.workers.messages import Begin, Conclude, Enough, Finish, Job,
 from loadcheck.scenario.load import load
 from loadcheck.scenario.target import Target
 from loadcheck.stack.stack import EmbeddedStack
+from tests.cli.command import PATIENCE_S
 from tests.run.test_run import SCENARIO, Told
 from tests.stack.watching import becomes
 
@@ -41,7 +43,7 @@ async def test_an_audit_that_is_to_end_as_it_is_asked_for_ends_at_once(
     folder.mkdir()
     target = Target(url=pets_stack.url, database=SecretStr(pets_stack.database), jwt=pets_stack.jwt)
     loaded, clock = load(path).aimed_at(target), SystemClock()
-    async with put_together(loaded, clock, Told()) as parts:
+    async with asyncio.timeout(PATIENCE_S), put_together(loaded, clock, Told()) as parts:
         job = Job(loaded, WHOLE, seed=1, started=clock.wall(), folder=folder, known=parts.prepared.known)
         async with hired([job]) as hands:
             hands.tell(Begin(0))
