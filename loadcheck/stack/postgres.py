@@ -34,9 +34,9 @@ _SPARE_CONNECTIONS: Final = 60  # the oracle's, a gateway's, and three for super
 _LEAST_CONNECTIONS: Final = 100
 _POSTGREST_POOL: Final = 10
 _SETTING: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+# Nothing need outlive the machine. Commits stay synchronous: one that was acknowledged outlives a backend that crashes.
 _THROW_AWAY: Final[Mapping[str, Scalar]] = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": 0,

@@ -12,15 +12,19 @@ import pytest
 from loadcheck.engine.randomness import source
 from loadcheck.errors import ExitCode
 from loadcheck.run.run import Ended
+from loadcheck.run.stored.recheck import recheck
 from loadcheck.scenario.fault import Fault, FaultKind
+from loadcheck.scenario.load import load
 from loadcheck.stack.construction import embedded
 from loadcheck.stack.stack import EmbeddedStack
-from tests.cli.command import PATIENCE_S, history
+from tests.cli.command import PATIENCE_S, SCENARIOS, history
 from tests.pets import FOLDER, pets
 from tests.run.test_faults import well
 from tests.run.test_run import SCENARIO, Told, run
+from tests.run.test_writes import HEAD as WRITING
+from tests.run.test_writes import MINE
 
-HEAD = """
+COUNTED = """
   - name: counted
     head: /pets
     headers: {Prefer: count=exact}
@@ -73,15 +77,17 @@ STRIKES = [
 async def test_a_server_that_ends_under_load_is_nobodys_violation(
     strike: Strike, workers: int, stack: EmbeddedStack, tmp_path: Path
 ) -> None:
-    ended = await struck(stack, tmp_path, strike, workers)
+    ended = await struck(stack, tmp_path, SCENARIO + COUNTED, strike, workers)
     lines = history(tmp_path / "run")
     assert [line for line in lines if line["verdict"] == "violation"] == []
     assert ended.findings == []
     assert ended.summary["exit_code"] == ExitCode.INTERRUPTED
     assert any(line["verdict"] == "unknown" and line.get("status") for line in lines)
+    again = recheck(tmp_path / "run").summary
+    assert (again["exit_code"], again["exchanges"]) == (ended.summary["exit_code"], ended.summary["exchanges"])
 
 
-async def struck(stack: EmbeddedStack, folder: Path, strike: Strike, workers: int) -> Ended:
+async def struck(stack: EmbeddedStack, folder: Path, scenario: str, strike: Strike, workers: int = 1) -> Ended:
     """Run while something breaks again and again, each time once right answers have come."""
     watched: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
     over = asyncio.Event()
@@ -91,7 +97,7 @@ async def struck(stack: EmbeddedStack, folder: Path, strike: Strike, workers: in
             watched.set_result(told)
         return over.is_set()
 
-    phase, scenario = "{name: struck, concurrency: 24, duration: 10m}", SCENARIO + HEAD
+    phase = "{name: struck, concurrency: 24, duration: 10m}"
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(PATIENCE_S):
         running = tasks.create_task(run(stack, folder, phase, scenario=scenario, enough=enough, workers=workers))
         told = await watched
@@ -114,7 +120,7 @@ async def right_answers(told: Told) -> None:
 async def test_a_server_that_stays_away_makes_no_run_green(stack: EmbeddedStack, tmp_path: Path) -> None:
     kind = FaultKind.POSTGRES_CRASH
     crash = stack.breaks[kind](Fault(do=kind), source(1, "fault"))
-    phase = "{name: struck, concurrency: 8, requests: 3000}"
+    phase = "{name: struck, concurrency: 8, requests: 1000}"
     watched: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
 
     def enough(told: Told) -> bool:
@@ -130,3 +136,14 @@ async def test_a_server_that_stays_away_makes_no_run_green(stack: EmbeddedStack,
     assert ended.findings == []
     assert ended.summary["exit_code"] == ExitCode.INCONCLUSIVE
     assert "answers could not be judged, more than 10%" in " ".join(ended.summary["reasons"])
+
+
+async def test_no_write_that_was_acknowledged_is_lost_with_a_process_of_postgresql(tmp_path: Path) -> None:
+    """As long as the machine stands, nothing needs to be on its disk for that."""
+    ledger = load(SCENARIOS / "ledger.yaml").scenario.model_copy(update={"faults": []})
+    async with embedded(ledger, SCENARIOS) as stack:
+        ended = await struck(stack, tmp_path, WRITING + MINE, kill_a_backend)
+    writes = ended.summary["writes"]
+    assert writes is not None
+    assert (ended.findings, ended.summary["exit_code"]) == ([], ExitCode.INTERRUPTED)
+    assert writes["accounted"] == writes["acknowledged"] > 100
