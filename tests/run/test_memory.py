@@ -22,7 +22,7 @@ from tests.cli.command import REPOSITORY
 _FULL: Final = 1_500
 """Exchanges after which everything that may fill up has done so, with the bounds below."""
 _BOUNDS: Final = {
-    gathering: {"_ENOUGH": 1},  # else some, now more and now less, wait with their answers to be told
+    gathering: {"_ENOUGH": 1},
     wire: {"_OPENED_KEPT": 4},
     wire_heads: {"_KEPT": 4},
     truths: {"_DRAWN_KEPT": 1_200},  # more than the feed has ahead
@@ -73,12 +73,14 @@ def _queue(container: Any) -> bool:
 
 
 async def test_nothing_that_is_held_grows_with_the_run(bench: ModuleType, tmp_path: Path) -> None:
+    early, late = (range(start, start + 500, 100) for start in (_FULL, 3 * _FULL))
     held: dict[int, int] = {}
 
     def look(count: int) -> None:
-        if count in {_FULL, 3 * _FULL}:
+        if count in early or count in late:
             held[count] = entries()
 
-    ended = await bench.run(3 * _FULL + 1, tmp_path, look)
-    assert ended.summary["exchanges"]["violation"] > 3 * _FULL / 25  # so often something is disputed
-    assert held[3 * _FULL] - held[_FULL] < _FULL / 25
+    ended = await bench.run(late.stop, tmp_path, look)
+    assert ended.summary["exchanges"]["violation"] > late.stop / 25  # so often something is disputed
+    # Now more and now less waits to be told or settled, on a slow machine above all; what is kept is there each time.
+    assert min(held[count] for count in late) - min(held[count] for count in early) < _FULL / 25
