@@ -87,25 +87,30 @@ async def test_a_server_that_ends_under_load_is_nobodys_violation(
     assert (again["exit_code"], again["exchanges"]) == (ended.summary["exit_code"], ended.summary["exchanges"])
 
 
+class Watch:
+    """Tells of a run that has begun, and when it is enough."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self.over = False
+
+    def __call__(self, told: Told) -> bool:
+        if not self.told.done():
+            self.told.set_result(told)
+        return self.over
+
+
 async def struck(stack: EmbeddedStack, folder: Path, scenario: str, strike: Strike, workers: int = 1) -> Ended:
     """Run while something breaks again and again, each time once right answers have come."""
-    watched: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-    over = asyncio.Event()
-
-    def enough(told: Told) -> bool:
-        if not watched.done():
-            watched.set_result(told)
-        return over.is_set()
-
-    phase = "{name: struck, concurrency: 24, duration: 10m}"
+    phase, watch = "{name: struck, concurrency: 24, duration: 10m}", Watch()
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(PATIENCE_S):
-        running = tasks.create_task(run(stack, folder, phase, scenario=scenario, enough=enough, workers=workers))
-        told = await watched
+        running = tasks.create_task(run(stack, folder, phase, scenario=scenario, enough=watch, workers=workers))
+        told = await watch.told
         for _ in range(TIMES):
             await right_answers(told)
             await strike(stack)
         await right_answers(told)
-        over.set()
+        watch.over = True
     ended, _ = running.result()
     return ended
 
@@ -118,19 +123,11 @@ async def right_answers(told: Told) -> None:
 
 
 async def test_a_server_that_stays_away_makes_no_run_green(stack: EmbeddedStack, tmp_path: Path) -> None:
-    kind = FaultKind.POSTGRES_CRASH
-    crash = stack.breaks[kind](Fault(do=kind), source(1, "fault"))
-    phase = "{name: struck, concurrency: 8, requests: 1000}"
-    watched: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-
-    def enough(told: Told) -> bool:
-        if not watched.done():
-            watched.set_result(told)
-        return False
-
+    crash = stack.breaks[FaultKind.POSTGRES_CRASH](Fault(do=FaultKind.POSTGRES_CRASH), source(1, "fault"))
+    watch = Watch()
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(run(stack, tmp_path, phase, enough=enough))
-        await right_answers(await watched)
+        running = tasks.create_task(run(stack, tmp_path, "{name: all, concurrency: 8, requests: 1000}", enough=watch))
+        await right_answers(await watch.told)
         async with crash:
             ended, _ = await running
     assert ended.findings == []
